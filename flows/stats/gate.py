@@ -1,0 +1,170 @@
+"""Decide whether a candidate release may replace the baseline.
+
+A metric passes when it is shown not to be worse than its margin, fails when it is shown to be
+worse, and is inconclusive otherwise: "no significant difference" is never a pass. All metrics must
+pass, which needs no correction for many metrics (intersection-union, Berger 1982); a failure must
+survive Holm's correction (1979). Whatever was not evaluated is invalid, never a pass.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from flows.core.errors import ContractError, ParamsError, did_you_mean
+from flows.stats.effects import Effect, MetricSpec, Scores, paired_effect
+
+Verdict = Literal["pass", "fail", "inconclusive", "invalid"]
+SEVERITY: tuple[Verdict, ...] = ("invalid", "fail", "inconclusive", "pass")
+REPORTED = (
+    "n_questions", "n_documents", "n_missing", "baseline_mean", "candidate_mean",
+    "effect", "center", "se", "df", "lower", "upper", "p_worse", "p_noninferior",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """How sure the gate must be.
+
+    Args:
+        alpha: Chance of a wrong fail, and of a wrong pass at the margin; above 0, below 0.5.
+        documents_min: Fewer documents never decide (intervals are not trustworthy there); 2 or more.
+        missing_share_max: More unanswered questions than this share make a metric invalid; 0 … 1.
+
+    Raises:
+        ParamsError: A value outside its range.
+    """
+
+    alpha: float = 0.05
+    documents_min: int = 8
+    missing_share_max: float = 0.05
+
+    def __post_init__(self) -> None:
+        ranges = {"alpha": 0 < self.alpha < 0.5, "documents_min": self.documents_min >= 2,
+                  "missing_share_max": 0 <= self.missing_share_max <= 1}  # fmt: skip
+        for name in [name for name, fits in ranges.items() if not fits]:
+            raise ParamsError(f"{name} = {getattr(self, name)!r} is outside its range. See GatePolicy.")
+
+
+@dataclass(frozen=True)
+class MetricVerdict:
+    """What the gate says about one metric.
+
+    Args:
+        effect: The evidence.
+        verdict: `pass`, `fail`, `inconclusive` or `invalid`.
+        flags: Why, in fixed words: the effect's problem, `not_evaluated`, `too_many_missing`,
+            `few_documents`, `small_drop_shown` (a pass that is shown to be a little worse),
+            `fail_not_confirmed` (worse on its own, not after Holm's correction).
+    """
+
+    effect: Effect
+    verdict: Verdict
+    flags: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fixed fields; a number that does not exist is None."""
+        numbers = {name: _plain(getattr(self.effect, name)) for name in REPORTED}
+        return numbers | {"verdict": self.verdict, "flags": list(self.flags)}
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The gate's outcome: the worst of its metrics, and each of them."""
+
+    verdict: Verdict
+    metrics: dict[str, MetricVerdict]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return `{"verdict": …, "metrics": {name: {…}}}`, ready for `json.dumps`."""
+        return {"verdict": self.verdict, "metrics": {name: m.to_json() for name, m in self.metrics.items()}}
+
+
+def gate(
+    baseline: Mapping[str, Scores],
+    candidate: Mapping[str, Scores],
+    specs: Mapping[str, MetricSpec],
+    policy: GatePolicy,
+) -> GateResult:
+    """Judge every metric in `specs` and the release as a whole.
+
+    Args:
+        baseline: Scores per metric of the release in production.
+        candidate: Scores per metric of the release on trial.
+        specs: The metrics that guard the release; others in the data are ignored.
+        policy: How sure to be.
+
+    Returns:
+        The verdicts; `invalid` when a metric was evaluated on one side only, or there is none.
+
+    Raises:
+        ContractError: A metric is on neither side (a typing error, usually), or its scores are broken.
+    """
+    verdicts = {}
+    for name, spec in specs.items():
+        if name not in baseline and name not in candidate:
+            hint = did_you_mean(name, {*baseline, *candidate})
+            raise ContractError(
+                f"Neither release has scores for metric {name!r}.{hint} Score it or mend the name."
+            )
+        if name in baseline and name in candidate:
+            effect = paired_effect(baseline[name], candidate[name], spec, alpha=policy.alpha)
+        else:
+            effect = Effect(0, 0, 0, 0, problem="not_evaluated")
+        verdicts[name] = judge(effect, spec.margin, policy)
+    return combine(verdicts, policy)
+
+
+def judge(effect: Effect, margin: float, policy: GatePolicy) -> MetricVerdict:
+    """Return one metric's verdict, before it is seen together with the others.
+
+    Args:
+        effect: The evidence, made with `alpha=policy.alpha`.
+        margin: The loss that is tolerated, in the effect's units.
+        policy: How sure to be.
+    """
+    if effect.problem:
+        return MetricVerdict(effect, "invalid", (effect.problem,))
+    if effect.missing_share > policy.missing_share_max:
+        return MetricVerdict(effect, "invalid", ("too_many_missing",))
+    if effect.n_documents < policy.documents_min:
+        return MetricVerdict(effect, "inconclusive", ("few_documents",))
+    if effect.lower > -margin:
+        return MetricVerdict(effect, "pass", ("small_drop_shown",) if effect.upper < 0 else ())
+    return MetricVerdict(effect, "fail" if effect.upper < 0 else "inconclusive")
+
+
+def combine(metrics: Mapping[str, MetricVerdict], policy: GatePolicy) -> GateResult:
+    """Join metrics and guardrails into one verdict: invalid > fail > inconclusive > pass.
+
+    Args:
+        metrics: Verdicts by `judge`, of paired effects and of absolute guardrails alike.
+        policy: The one they were judged by.
+    """
+    tested = [name for name, m in metrics.items() if np.isfinite(m.effect.p_worse)]
+    adjusted = dict(zip(tested, holm([metrics[name].effect.p_worse for name in tested]), strict=True))
+    confirmed = {n: _confirm(m, adjusted.get(n, 1.0) <= policy.alpha) for n, m in metrics.items()}
+    worst = min((SEVERITY.index(m.verdict) for m in confirmed.values()), default=0)
+    return GateResult(SEVERITY[worst], confirmed)
+
+
+def _confirm(metric: MetricVerdict, survives: bool) -> MetricVerdict:
+    if metric.verdict != "fail" or survives:
+        return metric
+    return replace(metric, verdict="inconclusive", flags=(*metric.flags, "fail_not_confirmed"))
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Return p-values adjusted by Holm's step-down method, in the order given."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return [float(value) for value in adjusted]
+
+
+def _plain(number: float) -> float | int | None:
+    if isinstance(number, int):
+        return number
+    return float(number) if np.isfinite(number) else None
