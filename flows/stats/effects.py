@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from flows.core.errors import ParamsError
-from flows.stats.scores import FloatArray, Items, Scores, align
+from flows.stats.scores import Items, Scores, align
 
 __all__ = ["Effect", "MetricKind", "MetricSpec", "Scores", "absolute_effect", "paired_effect", "student_t"]
 
@@ -25,23 +25,15 @@ MetricKind = Literal["bounded", "unbounded", "ratio"]
 class MetricSpec:
     """How one metric is read and how much of it may be lost.
 
-    Args:
-        kind: `bounded` scores lie in [low, high]; `unbounded` ones anywhere; `ratio` compares totals.
-        margin: The loss that is tolerated, above or at 0; score units, or natural log units for `ratio`
-            (ln 1.10 = 0.0953 for +10 %).
-        low: Smallest possible score; must be given for `bounded`.
-        high: Largest possible score; likewise.
-        higher_is_better: False for cost, latency, error rates.
-
     Raises:
         ParamsError: Unknown kind, bad range or negative margin.
     """
 
-    kind: MetricKind
-    low: float = -np.inf
-    high: float = np.inf
-    higher_is_better: bool = True
-    margin: float
+    kind: MetricKind  # `bounded`: scores in [low, high]; `unbounded`: anywhere; `ratio`: totals are compared
+    low: float = -np.inf  # smallest possible score; must be given for `bounded`
+    high: float = np.inf  # largest possible score; likewise
+    higher_is_better: bool = True  # False for cost, latency, error rates
+    margin: float  # tolerated loss >= 0 in score units; natural log for `ratio` (+10 % = ln 1.10 = 0.0953)
 
     def __post_init__(self) -> None:
         if self.kind not in ("bounded", "unbounded", "ratio"):
@@ -50,9 +42,7 @@ class MetricSpec:
             raise ParamsError(f"margin {self.margin!r} is below 0 or no number. Give the loss you tolerate.")
         finite = self.kind != "bounded" or np.isfinite([self.low, self.high]).all()
         if not (finite and self.low < self.high):
-            raise ParamsError(
-                f"{self.kind} metric with low={self.low!r}, high={self.high!r}. Give low < high."
-            )
+            raise ParamsError(f"{self.kind!r} metric with range {self.low!r}..{self.high!r}. Give low < high.")
 
     @property
     def sign(self) -> int:
@@ -67,42 +57,23 @@ class MetricSpec:
 
 @dataclass(frozen=True)
 class Effect:
-    """Candidate minus baseline, oriented so that above zero is better.
+    """Candidate minus baseline, above zero = better; NaN numbers where `problem` says why not."""
 
-    Args:
-        n_questions: Questions compared.
-        n_documents: Documents they are about, the units that count as independent.
-        n_missing: Questions the candidate left unanswered, wholly or in one sample.
-        n_expected: Questions the candidate was to answer.
-        baseline_mean: Mean over questions, in the metric's own units and direction.
-        candidate_mean: Likewise; an unanswered question of a bounded metric counts as worst.
-        effect: Oriented difference as observed (log ratio of totals for `ratio`).
-        center: The same after the add-two correction, the middle of the interval.
-        se: Standard error of `center`.
-        df: Degrees of freedom of Student's t; 0 when nothing can be said.
-        lower: One-sided bound at 1 - alpha: it is hardly worse than this.
-        upper: One-sided bound at 1 - alpha: it is hardly better than this.
-        p_worse: Evidence against "not worse than the baseline"; small = worse.
-        p_noninferior: Evidence against "worse by the margin or more"; small = good enough.
-        problem: Why nothing can be said: `no_common_questions`, `one_document`,
-            `non_positive_total`; empty otherwise.
-    """
-
-    n_questions: int
-    n_documents: int
-    n_missing: int
-    n_expected: int
-    baseline_mean: float = np.nan
-    candidate_mean: float = np.nan
-    effect: float = np.nan
-    center: float = np.nan
-    se: float = np.nan
-    df: int = 0
-    lower: float = np.nan
-    upper: float = np.nan
-    p_worse: float = np.nan
-    p_noninferior: float = np.nan
-    problem: str = ""
+    n_questions: int  # questions compared
+    n_documents: int  # documents they are about, the units that count as independent
+    n_missing: int  # questions the candidate left unanswered, wholly or in one sample
+    n_expected: int  # questions the candidate was to answer
+    baseline_mean: float = np.nan  # mean over questions, in the metric's own units and direction
+    candidate_mean: float = np.nan  # likewise; an unanswered question of a bounded metric counts as worst
+    effect: float = np.nan  # oriented difference as observed (log ratio of totals for `ratio`)
+    center: float = np.nan  # the same after the add-two correction, the middle of the interval
+    se: float = np.nan  # standard error of `center`
+    df: int = 0  # degrees of freedom of Student's t
+    lower: float = np.nan  # one-sided bound at 1 - alpha: hardly worse than this
+    upper: float = np.nan  # one-sided bound at 1 - alpha: hardly better than this
+    p_worse: float = np.nan  # small = shown to be worse than the baseline
+    p_noninferior: float = np.nan  # small = shown not to be worse by the margin or more
+    problem: str = ""  # `no_common_questions`, `one_document`, `non_positive_total`, `not_evaluated`
 
     @property
     def missing_share(self) -> float:
@@ -125,8 +96,8 @@ def paired_effect(baseline: Scores, candidate: Scores, spec: MetricSpec, *, alph
     Raises:
         ContractError: Scores outside the metric's range, or a question with two documents.
     """
-    for side in (baseline, candidate):
-        side.refuse_outside(spec.low, spec.high)
+    baseline.refuse_outside(spec.low, spec.high)
+    candidate.refuse_outside(spec.low, spec.high)
     items = align(baseline, candidate, worst=spec.worst)
     return _effect(items, spec, alpha, binary=_is_binary(spec, baseline, candidate))
 
@@ -136,20 +107,20 @@ def absolute_effect(
 ) -> Effect:
     """Estimate how far a metric stays on the right side of a guardrail's limit.
 
-    The constant `limit` takes the baseline's place and the margin is 0, so that a passing verdict
-    means "shown to be inside" and a failing one "shown to be outside".
+    The constant `limit` takes the baseline's place and the margin is 0: a pass means "shown to be
+    inside", a fail "shown to be outside".
 
     Args:
-        candidate: Rows for every question that was asked; an unanswered one stands there as NaN.
-        spec: The metric; direction and margin are those of the guardrail instead.
-        limit: Smallest (`at_least`) or largest (`at_most`) mean that is allowed.
+        candidate: A row for every question that was asked; an unanswered one stands there as NaN.
+        spec: The metric; its margin and direction play no part.
+        limit: Smallest (side `at_least`) or largest (`at_most`) mean that is allowed, in score units.
         side: On which side of the limit the mean must lie.
         alpha: One-sided error of each bound.
     """
     guarded = replace(spec, margin=0.0, higher_is_better=side == "at_least")
     constant = replace(candidate, score=np.full(len(candidate.score), limit))
-    for scores in (candidate, constant):
-        scores.refuse_outside(spec.low, spec.high)
+    constant.refuse_outside(spec.low, spec.high)
+    candidate.refuse_outside(spec.low, spec.high)
     items = align(constant, candidate, worst=guarded.worst)
     # The limit is no score: were it to vote, ten out of ten would look like a narrow interval.
     return _effect(items, guarded, alpha, binary=_is_binary(spec, candidate))
@@ -170,49 +141,32 @@ def _effect(items: Items, spec: MetricSpec, alpha: float, *, binary: bool) -> Ef
     counts = Effect(len(items.baseline), items.n_documents, items.n_missing, items.n_expected)
     if not counts.n_questions:
         return replace(counts, problem="no_common_questions")
-    seen = replace(counts, baseline_mean=items.baseline.mean(), candidate_mean=items.candidate.mean())
-    if spec.kind == "ratio" and min(seen.baseline_mean, seen.candidate_mean) <= 0:
+    means = float(items.baseline.mean()), float(items.candidate.mean())
+    seen = replace(counts, baseline_mean=means[0], candidate_mean=means[1])
+    if spec.kind == "ratio" and min(means) <= 0:
         return replace(seen, problem="non_positive_total")
-    raw, center, se, df = (
-        _log_ratio(items, spec) if spec.kind == "ratio" else _difference(items, spec, binary)
-    )
+    raw, center, se, df = _estimate(items, spec, binary)
     if df == 0:
         return replace(seen, effect=raw, problem="one_document")
     reach = float(special.stdtrit(df, 1 - alpha)) * se
-    return replace(
-        seen,
-        effect=raw,
-        center=center,
-        se=se,
-        df=df,
-        lower=center - reach,
-        upper=center + reach,
-        p_worse=student_t(center, se, df),
-        p_noninferior=student_t(-center - spec.margin, se, df),
-    )
+    seen = replace(seen, effect=raw, center=center, se=se, df=df, lower=center - reach, upper=center + reach)
+    p_worse, p_noninferior = student_t(center, se, df), student_t(-center - spec.margin, se, df)
+    return replace(seen, p_worse=p_worse, p_noninferior=p_noninferior)
 
 
-def _difference(items: Items, spec: MetricSpec, binary: bool) -> tuple[float, float, float, int]:
-    """Return raw difference, corrected difference, its standard error and degrees of freedom."""
+def _estimate(items: Items, spec: MetricSpec, binary: bool) -> tuple[float, float, float, int]:
+    """Return the raw effect, its add-two correction, the standard error and the degrees of freedom."""
     d = spec.sign * (items.candidate - items.baseline) + 0.0  # no -0.0
-    sums = np.bincount(items.document, weights=d)
-    sizes = np.bincount(items.document).astype(float)
+    sums, sizes = np.bincount(items.document, weights=d), np.bincount(items.document).astype(float)
     if spec.kind == "bounded":
         widest = np.abs(d).max()
         w = spec.high - spec.low if binary or widest == 0 else widest
         sums, sizes = np.append(sums, [w, -w]), np.append(sizes, [1.0, 1.0])
-    center = float(sums.sum() / sizes.sum())
-    return float(d.mean()), center, _cluster_se((sums - center * sizes) / sizes.sum()), len(sums) - 1
-
-
-def _log_ratio(items: Items, spec: MetricSpec) -> tuple[float, float, float, int]:
-    baseline = np.bincount(items.document, weights=items.baseline)
-    candidate = np.bincount(items.document, weights=items.candidate)
-    log_ratio = spec.sign * float(np.log(candidate.sum() / baseline.sum())) + 0.0
-    residuals = candidate / candidate.sum() - baseline / baseline.sum()
-    return log_ratio, log_ratio, _cluster_se(residuals), len(residuals) - 1
-
-
-def _cluster_se(residuals: FloatArray) -> float:
-    n = len(residuals)
-    return float(np.sqrt(n / (n - 1) * np.sum(residuals**2))) if n > 1 else 0.0
+    raw, center = float(d.mean()), float(sums.sum() / sizes.sum())
+    residuals = (sums - center * sizes) / sizes.sum()
+    if spec.kind == "ratio":
+        before, after = (np.bincount(items.document, weights=mean) for mean in (items.baseline, items.candidate))
+        raw = center = spec.sign * float(np.log(after.sum() / before.sum())) + 0.0
+        residuals = after / after.sum() - before / before.sum()
+    df = len(residuals) - 1
+    return raw, center, float(np.sqrt((df + 1) / df * np.sum(residuals**2))) if df else 0.0, df

@@ -27,36 +27,25 @@ REPORTED = (
 class GatePolicy:
     """How sure the gate must be.
 
-    Args:
-        alpha: Chance of a wrong fail, and of a wrong pass at the margin; above 0, below 0.5.
-        documents_min: Fewer documents never decide (intervals are not trustworthy there); 2 or more.
-        missing_share_max: More unanswered questions than this share make a metric invalid; 0 … 1.
-
     Raises:
         ParamsError: A value outside its range.
     """
 
-    alpha: float = 0.05
-    documents_min: int = 8
-    missing_share_max: float = 0.05
+    alpha: float = 0.05  # chance of a wrong fail, and of a wrong pass at the margin; in (0, 0.5)
+    documents_min: int = 8  # fewer documents never decide: intervals are not trustworthy there; >= 2
+    missing_share_max: float = 0.05  # a larger share of unanswered questions makes a metric invalid; 0 … 1
 
     def __post_init__(self) -> None:
-        ranges = {"alpha": 0 < self.alpha < 0.5, "documents_min": self.documents_min >= 2,
-                  "missing_share_max": 0 <= self.missing_share_max <= 1}  # fmt: skip
-        for name in [name for name, fits in ranges.items() if not fits]:
-            raise ParamsError(f"{name} = {getattr(self, name)!r} is outside its range. See GatePolicy.")
+        if not (0 < self.alpha < 0.5 and self.documents_min >= 2 and 0 <= self.missing_share_max <= 1):
+            raise ParamsError(f"{self!r} has a value outside its range. See flows/stats/gate.py.")
 
 
 @dataclass(frozen=True)
 class MetricVerdict:
-    """What the gate says about one metric.
+    """What the gate says about one metric; `flags` says why, in fixed words.
 
-    Args:
-        effect: The evidence.
-        verdict: `pass`, `fail`, `inconclusive` or `invalid`.
-        flags: Why, in fixed words: the effect's problem, `not_evaluated`, `too_many_missing`,
-            `few_documents`, `small_drop_shown` (a pass that is shown to be a little worse),
-            `fail_not_confirmed` (worse on its own, not after Holm's correction).
+    Flags are the effect's problem, `too_many_missing`, `few_documents`, `small_drop_shown` (passed,
+    yet shown to be a little worse) and `fail_not_confirmed` (worse alone, not after Holm's correction).
     """
 
     effect: Effect
@@ -65,7 +54,8 @@ class MetricVerdict:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fixed fields; a number that does not exist is None."""
-        numbers = {name: _plain(getattr(self.effect, name)) for name in REPORTED}
+        numbers = {name: getattr(self.effect, name) for name in REPORTED}
+        numbers = {name: number if np.isfinite(number) else None for name, number in numbers.items()}
         return numbers | {"verdict": self.verdict, "flags": list(self.flags)}
 
 
@@ -82,10 +72,7 @@ class GateResult:
 
 
 def gate(
-    baseline: Mapping[str, Scores],
-    candidate: Mapping[str, Scores],
-    specs: Mapping[str, MetricSpec],
-    policy: GatePolicy,
+    baseline: Mapping[str, Scores], candidate: Mapping[str, Scores], specs: Mapping[str, MetricSpec], policy: GatePolicy
 ) -> GateResult:
     """Judge every metric in `specs` and the release as a whole.
 
@@ -105,9 +92,7 @@ def gate(
     for name, spec in specs.items():
         if name not in baseline and name not in candidate:
             hint = did_you_mean(name, {*baseline, *candidate})
-            raise ContractError(
-                f"Neither release has scores for metric {name!r}.{hint} Score it or mend the name."
-            )
+            raise ContractError(f"Neither release has scores for metric {name!r}.{hint} Score it or mend the name.")
         if name in baseline and name in candidate:
             effect = paired_effect(baseline[name], candidate[name], spec, alpha=policy.alpha)
         else:
@@ -122,7 +107,7 @@ def judge(effect: Effect, margin: float, policy: GatePolicy) -> MetricVerdict:
     Args:
         effect: The evidence, made with `alpha=policy.alpha`.
         margin: The loss that is tolerated, in the effect's units.
-        policy: How sure to be.
+        policy: How sure to be; its `alpha` is not read again.
     """
     if effect.problem:
         return MetricVerdict(effect, "invalid", (effect.problem,))
@@ -142,29 +127,20 @@ def combine(metrics: Mapping[str, MetricVerdict], policy: GatePolicy) -> GateRes
         metrics: Verdicts by `judge`, of paired effects and of absolute guardrails alike.
         policy: The one they were judged by.
     """
-    tested = [name for name, m in metrics.items() if np.isfinite(m.effect.p_worse)]
-    adjusted = dict(zip(tested, holm([metrics[name].effect.p_worse for name in tested]), strict=True))
-    confirmed = {n: _confirm(m, adjusted.get(n, 1.0) <= policy.alpha) for n, m in metrics.items()}
-    worst = min((SEVERITY.index(m.verdict) for m in confirmed.values()), default=0)
+    confirmed = dict(metrics)
+    tested = [name for name, metric in metrics.items() if np.isfinite(metric.effect.p_worse)]
+    for name, p in zip(tested, holm([metrics[name].effect.p_worse for name in tested]), strict=True):
+        if metrics[name].verdict == "fail" and p > policy.alpha:
+            flags = (*metrics[name].flags, "fail_not_confirmed")
+            confirmed[name] = replace(metrics[name], verdict="inconclusive", flags=flags)
+    worst = min((SEVERITY.index(metric.verdict) for metric in confirmed.values()), default=0)
     return GateResult(SEVERITY[worst], confirmed)
-
-
-def _confirm(metric: MetricVerdict, survives: bool) -> MetricVerdict:
-    if metric.verdict != "fail" or survives:
-        return metric
-    return replace(metric, verdict="inconclusive", flags=(*metric.flags, "fail_not_confirmed"))
 
 
 def holm(p_values: list[float]) -> list[float]:
     """Return p-values adjusted by Holm's step-down method, in the order given."""
     p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
+    order = np.argsort(p)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return [float(value) for value in adjusted]
-
-
-def _plain(number: float) -> float | int | None:
-    if isinstance(number, int):
-        return number
-    return float(number) if np.isfinite(number) else None
+    return list(adjusted.tolist())

@@ -6,6 +6,7 @@ without a score says nothing and is dropped. Questions about one document are no
 each item remembers its document (Miller 2024, arXiv:2411.00640).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,89 +21,62 @@ TextArray = NDArray[np.str_]
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of one release on one metric, one row per (question, sample).
-
-    Args:
-        question_id: Which question.
-        document_id: The document it is about; empty where there is none (the question then stands alone).
-        sample: Number of the repeat; baseline and candidate may have different numbers of repeats.
-        score: The value; NaN or None means that the row has no score.
+    """Scores of one release on one metric, one row per (question, sample); any array-likes will do.
 
     Raises:
         ContractError: Lengths differ, a score is infinite, or a (question, sample) stands twice.
     """
 
     question_id: TextArray
-    document_id: TextArray
-    sample: NDArray[np.int64]
-    score: FloatArray
+    document_id: TextArray  # empty where a question is about no document; it then stands alone
+    sample: NDArray[np.int64]  # number of the repeat; the releases may have different numbers of repeats
+    score: FloatArray  # NaN or None: the row has no score
 
     def __post_init__(self) -> None:
-        for name, kind in (
-            ("question_id", str),
-            ("document_id", str),
-            ("sample", np.int64),
-            ("score", float),
+        for name, kind in zip(
+            ("question_id", "document_id", "sample", "score"), (str, str, np.int64, float), strict=True
         ):
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind).reshape(-1))
         lengths = [len(self.question_id), len(self.document_id), len(self.sample), len(self.score)]
         if len(set(lengths)) > 1:
             raise ContractError(f"Columns of scores have {lengths} rows. Give one value of each per answer.")
-        self._refuse(np.isinf(self.score), "infinite score(s)", "Leave what could not be scored empty")
-        self._refuse(self._repeated(), "row(s) repeat a (question, sample)", "Number the repeats 0, 1, 2 …")
+        repeated = [key for key, n in Counter(self._keys(slice(None))).items() if n > 1]
+        _refuse(repeated, "(question, sample) pair(s) stand twice", "Number the repeats 0, 1, 2 …")
+        _refuse(self._keys(np.isinf(self.score)), "infinite score(s)", "Leave what could not be scored empty")
 
     def refuse_outside(self, low: float, high: float) -> None:
-        """Raise `ContractError` naming the questions whose score is not in [low, high]."""
-        outside = (self.score < low) | (self.score > high)
-        self._refuse(
-            outside, f"score(s) outside [{low!r}, {high!r}]", "Mend the scorer or the metric's low and high"
-        )
+        """Raise `ContractError` naming the rows whose score is not in [low, high]."""
+        outside = self._keys((self.score < low) | (self.score > high))
+        _refuse(outside, f"score(s) outside [{low!r}, {high!r}]", "Mend the scorer or the metric's low and high")
 
-    def _repeated(self) -> NDArray[np.bool_]:
-        repeated = np.zeros(len(self.score), dtype=bool)
-        order = np.lexsort((self.sample, self.question_id))
-        question, sample = self.question_id[order], self.sample[order]
-        repeated[order[1:]] = (question[1:] == question[:-1]) & (sample[1:] == sample[:-1])
-        return repeated
+    def _keys(self, rows: NDArray[np.bool_] | slice) -> list[tuple[str, int]]:
+        return list(zip(self.question_id[rows].tolist(), self.sample[rows].tolist(), strict=True))
 
-    def _refuse(self, rows: NDArray[np.bool_], what: str, action: str) -> None:
-        if rows.any():
-            keys = [(str(self.question_id[i]), int(self.sample[i])) for i in np.flatnonzero(rows)[:4]]
-            keys += [("", 0)] * (int(rows.sum()) - len(keys))
-            raise ContractError(f"{len(keys)} {what} at (question, sample) {first_three(keys)}. {action}.")
+
+def _refuse(keys: list[tuple[str, int]], what: str, action: str) -> None:
+    if keys:
+        raise ContractError(f"{len(keys)} {what}: (question, sample) {first_three(keys)}. {action}.")
 
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """Questions that can be compared, with their means in both releases.
-
-    Args:
-        baseline: Mean baseline score per question.
-        candidate: Mean candidate score per question.
-        document: Number of the question's document, 0 … n_documents - 1.
-        n_documents: Documents among these questions.
-        n_missing: Questions the candidate left unanswered, wholly or in one of its samples.
-        n_expected: Questions with a baseline score, which the candidate was to answer.
-    """
+    """Questions that can be compared, with their means in both releases."""
 
     baseline: FloatArray
     candidate: FloatArray
-    document: IntArray
+    document: IntArray  # number of the question's document, 0 … n_documents - 1
     n_documents: int
-    n_missing: int
-    n_expected: int
+    n_missing: int  # questions the candidate left unanswered, wholly or in one of its samples
+    n_expected: int  # questions with a baseline score, which the candidate was to answer
 
 
 def align(baseline: Scores, candidate: Scores, *, worst: float | None) -> Items:
-    """Pair the releases by question.
+    """Pair the releases by question; no items when they share none.
 
     Args:
         baseline: Scores of the release in production, usually several samples per question.
         candidate: Scores of the release on trial; questions unknown to the baseline are ignored.
         worst: What a missing candidate score counts as; None drops it (it is counted either way).
-
-    Returns:
-        One item per comparable question; no items when the releases share no question.
 
     Raises:
         ContractError: A question belongs to two documents.
@@ -141,8 +115,6 @@ def _documents(questions: TextArray, *sides: Scores) -> TextArray:
             if owner.setdefault(question, document) != document:
                 torn.add(question)
     if torn:
-        raise ContractError(
-            f"{len(torn)} question(s) belong to two documents: {first_three(sorted(torn))}. "
-            "Score both releases on one version of the test set."
-        )
+        named = first_three(sorted(torn))
+        raise ContractError(f"{len(torn)} question(s) belong to two documents: {named}. Score both on one test set.")
     return np.array([owner[q] or f"question\x1f{q}" for q in questions.tolist()], dtype=str)

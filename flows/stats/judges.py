@@ -1,0 +1,77 @@
+"""Use a judge's cheap scores without inheriting its bias.
+
+A sample labelled by people corrects the judge's mean over everything (PPI++, Angelopoulos et al.
+2023, arXiv:2311.01453); Cohen's kappa (1960) says whether the judge agrees with people beyond
+chance. A judge with few labels or little agreement informs but does not decide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flows.core.errors import ContractError
+from flows.stats.scores import FloatArray
+
+
+@dataclass(frozen=True)
+class JudgePolicy:
+    """When a judge may pass or block a release."""
+
+    labels_min: int = 30  # answers labelled by people
+    kappa_min: float = 0.4  # agreement with them
+
+    def may_gate(self, labels: int, kappa: float) -> bool:
+        """Say whether the judge may decide; an undefined kappa (NaN) may not."""
+        return labels >= self.labels_min and kappa >= self.kappa_min
+
+
+@dataclass(frozen=True)
+class PpiMean:
+    """A mean corrected by human labels; bounds by Student's t with `df`."""
+
+    estimate: float  # in the labels' units
+    se: float
+    df: int  # labels - 1
+    weight: float  # trust in the judge (lambda); 0 = the labels alone
+    label_gain: float  # as if there were so many times as many labels
+
+
+def ppi_mean(labels: FloatArray, judged: FloatArray, unlabelled: FloatArray) -> PpiMean:
+    """Return the mean human score of all answers from a few labels and many judgements.
+
+    Args:
+        labels: Human scores, (n,); for the gate, paired differences.
+        judged: The judge's scores of the same answers, (n,).
+        unlabelled: The judge's scores of other answers from the same source, (N,); may be empty.
+
+    Raises:
+        ContractError: Fewer than two labels, unequal lengths, or a value that is missing.
+    """
+    n, more = len(labels), len(unlabelled)
+    every = np.concatenate([judged, unlabelled])
+    if n < 2 or len(judged) != n or not (np.isfinite(every).all() and np.isfinite(labels).all()):
+        raise ContractError(f"{n} labels, {len(judged)} judgements of them. Give two or more of each, none empty.")
+    spread = float(np.var(every, ddof=1)) if more > 1 else 0.0
+    weight = max(0.0, float(np.cov(labels, judged)[0, 1]) / ((1 + n / more) * spread)) if spread else 0.0
+    corrected = labels - weight * judged
+    alone, variance = float(np.var(labels, ddof=1)) / n, float(np.var(corrected, ddof=1)) / n
+    estimate = float(np.mean(corrected))
+    if weight:
+        estimate += weight * float(np.mean(unlabelled))
+        variance += weight**2 * float(np.var(unlabelled, ddof=1)) / more
+    return PpiMean(estimate, variance**0.5, n - 1, weight, alone / variance if variance else 1.0)
+
+
+def cohen_kappa(first: Sequence[object], second: Sequence[object]) -> float:
+    """Return agreement beyond chance, 1 = full, 0 = chance; NaN when only one category occurs.
+
+    Raises:
+        ContractError: No answers, or not the same number from both.
+    """
+    if len(first) != len(second) or not first:
+        raise ContractError(f"{len(first)} and {len(second)} labels. Give both raters' labels of the same answers.")
+    categories = {*first, *second}
+    observed = np.mean([a == b for a, b in zip(first, second, strict=True)])
+    chance = sum(list(first).count(c) * list(second).count(c) for c in categories) / len(first) ** 2
+    return float((observed - chance) / (1 - chance)) if len(categories) > 1 else float("nan")
