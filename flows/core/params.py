@@ -14,7 +14,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from flows.core.errors import ParamsError, did_you_mean
-from flows.core.project import Project
+from flows.core.project import STAGES, Project
+
+SECTIONS = ("provider", "ingest", "embed", "rag", *STAGES[2:])
+"""The sections of params.yaml in the order of the DAG; each is typed by `flows/<name>/params.py`."""
 
 _LOOSE_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "timestamp")}
 
@@ -41,9 +44,8 @@ class StrictLoader(yaml.SafeLoader):
 
 
 StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
-)
+_DECIMAL = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")  # no octal, no base 60, no underscores
+StrictLoader.add_implicit_resolver("tag:yaml.org,2002:int", _DECIMAL, list("-+0123456789"))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -83,7 +85,14 @@ class Section(BaseModel):
         Raises:
             ParamsError: Names every wrong key and value at once.
         """
-        return cls.parse(read_yaml(project.params_file).get(cls.section) or {}, where=project.params_file.name)
+        sections = read_yaml(project.params_file)
+        for name in sections:
+            if name not in SECTIONS:
+                raise ParamsError(
+                    f"params.yaml: section {name!r} does not exist.{did_you_mean(name, SECTIONS)} "
+                    f"Sections: {', '.join(SECTIONS)}."
+                )
+        return cls.parse(sections.get(cls.section) or {}, where=project.params_file.name)
 
     @classmethod
     def parse(cls, values: Any, *, where: str) -> Self:

@@ -31,9 +31,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    openai_api_key: SecretStr | None = Field(
-        None, description="Key of the hosted provider; unset = the local provider."
-    )
+    openai_api_key: SecretStr | None = Field(None, description="Key of the hosted provider; unset = local.")
     openai_base_url: str | None = Field(None, description="Any OpenAI-compatible endpoint: vLLM, Ollama, a gateway.")
     prefect_api_url: str | None = Field(None, description="A Prefect server; set = `llmops run` runs as flows on it.")
     llmops_versioning: Literal["auto", "dvc", "off"] = Field(
@@ -61,19 +59,28 @@ class Settings(BaseSettings):
         return self.openai_api_key is not None or self.openai_base_url is not None
 
 
-def load_settings(env_file: Path | None = None) -> Settings:
-    """Read the environment and, below it in rank, an `.env` file.
+def load_settings() -> Settings:
+    """Read the environment.
 
     Raises:
         SettingsError: Names each wrong variable, never its value.
     """
     try:
-        return Settings(_env_file=env_file)
+        return Settings()
     except ValidationError as error:
         lines = [f"{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
         raise SettingsError(
             f"{len(lines)} environment variable(s) are wrong:\n  " + "\n  ".join(lines) + "\nSee .env.example."
         ) from None
+
+
+def load_env_file(path: Path) -> None:
+    """Add the variables of an `.env` file to the environment; what is set already wins."""
+    from dotenv import dotenv_values
+
+    for name, value in dotenv_values(path).items():
+        if value:
+            os.environ.setdefault(name, value)
 
 
 def silence_telemetry() -> None:

@@ -28,6 +28,9 @@ def check(frame: "pd.DataFrame", contract: "pa.DataFrameSchema") -> "pd.DataFram
 
     ordered = frame[[name for name in contract.columns if name in frame.columns]].reset_index(drop=True)
     extra = [name for name in frame.columns if name not in contract.columns]
+    missing = [name for name in contract.columns if name not in frame.columns]
+    if missing:
+        raise ContractError(f"table {contract.name!r} lacks column(s) {missing}. Run the stage that writes it again.")
     if extra:
         raise ContractError(f"table {contract.name!r} has unknown column(s) {extra}. Drop or rename them.")
     try:
