@@ -26,9 +26,9 @@ class AlarmPolicy:
     allowance: float = 0.35  # daily z that is forgiven; covers a reference estimated from 28 days
     reference_days: int = 28  # days with calls before a channel is watched; until then it is learning
 
-    def threshold(self, channels: int, *, two_sided: bool = False) -> float:
-        """Return the alarm level of M for so many channels watched together."""
-        return float(np.log(channels * (2 if two_sided else 1) * self.days_per_false_alarm))
+    def threshold(self, directions: int) -> float:
+        """Return the alarm level of M when so many directions (two per two-sided channel) are watched."""
+        return float(np.log(directions * self.days_per_false_alarm))
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def daily_z(means: FloatArray, weekend: FloatArray, *, policy: AlarmPolicy, sd_m
 
 def drift(z: Iterable[float], *, channels: int, policy: AlarmPolicy) -> list[Drift]:
     """Follow one of `channels` channels in both directions; a day without value (NaN) changes nothing."""
-    level, seen, up, down = policy.threshold(channels, two_sided=True), [], 0.0, 0.0
+    level, seen, up, down = policy.threshold(2 * channels), [], 0.0, 0.0
     cost = policy.bet * policy.allowance + policy.bet**2 / 2
     for value in z:
         if not np.isnan(value):

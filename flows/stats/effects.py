@@ -75,11 +75,6 @@ class Effect:
     p_noninferior: float = np.nan  # small = shown not to be worse by the margin or more
     problem: str = ""  # `no_common_questions`, `one_document`, `non_positive_total`, `not_evaluated`
 
-    @property
-    def missing_share(self) -> float:
-        """Share of the expected questions that lack an answer, 0 … 1."""
-        return self.n_missing / self.n_expected if self.n_expected else 1.0
-
 
 def paired_effect(baseline: Scores, candidate: Scores, spec: MetricSpec, *, alpha: float) -> Effect:
     """Estimate candidate minus baseline with document-clustered uncertainty.

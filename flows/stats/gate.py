@@ -74,16 +74,13 @@ class GateResult:
 def gate(
     baseline: Mapping[str, Scores], candidate: Mapping[str, Scores], specs: Mapping[str, MetricSpec], policy: GatePolicy
 ) -> GateResult:
-    """Judge every metric in `specs` and the release as a whole.
+    """Judge every metric and the release; `invalid` with no metric, or one scored on one side only.
 
     Args:
         baseline: Scores per metric of the release in production.
         candidate: Scores per metric of the release on trial.
         specs: The metrics that guard the release; others in the data are ignored.
         policy: How sure to be.
-
-    Returns:
-        The verdicts; `invalid` when a metric was evaluated on one side only, or there is none.
 
     Raises:
         ContractError: A metric is on neither side (a typing error, usually), or its scores are broken.
@@ -111,7 +108,7 @@ def judge(effect: Effect, margin: float, policy: GatePolicy) -> MetricVerdict:
     """
     if effect.problem:
         return MetricVerdict(effect, "invalid", (effect.problem,))
-    if effect.missing_share > policy.missing_share_max:
+    if effect.n_missing / effect.n_expected > policy.missing_share_max:
         return MetricVerdict(effect, "invalid", ("too_many_missing",))
     if effect.n_documents < policy.documents_min:
         return MetricVerdict(effect, "inconclusive", ("few_documents",))

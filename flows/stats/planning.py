@@ -22,25 +22,20 @@ class Design:
     """
 
     questions: int  # asked of both releases
+    documents: int  # what they are about
     sd: float  # of a question's paired difference between unchanged releases, in score units
-    documents: int | None = None  # what the questions are about; None = a document for each
     deff: float = 1.0  # design effect of the documents on an unchanged release's variance
     score_range: float = 1.0  # high - low of the metric
     broken_share: float = 0.4  # share of the documents in which a regression sits
 
     def __post_init__(self) -> None:
-        if not (2 <= self.clusters <= self.questions and self.sd >= 0 and 0 < self.broken_share <= 1):
+        if not (2 <= self.documents <= self.questions and self.sd >= 0 and 0 < self.broken_share <= 1):
             raise ParamsError(f"{self!r} is impossible. Give two or more documents, at most one per question.")
-
-    @property
-    def clusters(self) -> int:
-        """Documents that count as independent."""
-        return self.questions if self.documents is None else self.documents
 
     @property
     def clumping(self) -> float:
         """What a drop's square adds to the variance because it hits whole documents."""
-        return (self.questions / self.clusters - 1) * (1 - self.broken_share) / self.broken_share
+        return (self.questions / self.documents - 1) * (1 - self.broken_share) / self.broken_share
 
     def variance(self, drop: float) -> float:
         """Return the variance of a question's difference when the release is worse by `drop`."""
@@ -54,7 +49,7 @@ def detectable_drop(design: Design, *, alpha: float = 0.05, power: float = 0.8) 
     The worst case solves d = (t_{1-alpha} + t_power) sqrt(variance(d) / questions), quadratic in d;
     None means that no drop is found so surely. Both in score units.
     """
-    df = design.clusters - 1
+    df = design.documents - 1
     reach = float(special.stdtrit(df, 1 - alpha) + special.stdtrit(df, power))
     square = design.questions / reach**2 + 1 - design.clumping
     root = sqrt(max(design.score_range**2 + 4 * square * design.variance(0.0), 0.0))
@@ -68,7 +63,7 @@ def pass_power(design: Design, margin: float, *, drop: float = 0.0, alpha: float
 
     `margin` and `drop` are in score units; add-two is reckoned with its full range, as for binary scores.
     """
-    n, g = design.questions + 2, design.clusters + 2
+    n, g = design.questions + 2, design.documents + 2
     total = design.questions * design.variance(drop) + 2 * design.score_range**2
     se = sqrt(g / (g - 1) * total) / n
     ahead = (margin - drop * design.questions / n) / se

@@ -20,7 +20,7 @@ _REACH_SD = 9.0  # beyond this many standard deviations lies less than double pr
 
 
 def look_levels(fractions: Sequence[float] = LOOKS, alpha: float = 0.05) -> tuple[float, ...]:
-    """Return the one-sided level of each look; together they spend exactly `alpha`.
+    """Return the one-sided level of each look; the last at 1.0 has spent exactly `alpha`.
 
     Args:
         fractions: Shares of the documents seen at the looks, increasing, in (0, 1].
