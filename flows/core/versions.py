@@ -12,6 +12,7 @@ Where a project is no DVC repository, or LLMOPS_VERSIONING=off, every function d
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def record(project_dir: str, stage: str) -> bool:
 def snapshot(project_dir: str, paths: Sequence[Path]) -> bool:
     """Put append-only folders (calls, releases, …) under DVC as they are now (`dvc add`)."""
     project = Project.open(project_dir)
-    present = [project.relative(path) for path in paths if path.exists()]
+    present = [str(path) for path in paths if path.exists()]
     if not enabled(project) or not present:
         return False
     _with_repo(project, lambda repo: repo.add(present))
@@ -109,7 +110,7 @@ def _with_repo(project: Project, action: Any) -> Any:
     with writer_lock(project.state("locks", "dvc.lock"), what="the DVC record", wait=True):
         heal(project)
         try:
-            with Repo(str(project.root)) as repo:
+            with chdir(project.root), Repo() as repo:  # DVC resolves names against the current folder
                 return action(repo)
         except DvcException as error:
             raise TerminalError(
