@@ -1,0 +1,273 @@
+"""The one client of every model: `open_provider`, then `chat` and `embed`, from ordinary code.
+
+with open_provider(project, use_case="evaluation") as provider:
+    results = provider.chat(requests)
+    matrix = provider.embed(texts, mode="document")
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from flows.core.clock import Clock, utc_now
+from flows.core.errors import ContractError, ProviderDownError, ProviderRefusedError, first_three
+from flows.core.progress import Progress, silent
+from flows.core.project import Project
+from flows.core.settings import Settings, load_settings
+from flows.provider import fingerprints
+from flows.provider.asks import chat_ask, embed_ask, worst_case
+from flows.provider.cache import chat_key, vector_keys
+from flows.provider.calling import RowFailedError, down_message
+from flows.provider.loop import work_through
+from flows.provider.outcomes import Tokens, Vectors
+from flows.provider.prices import cost_usd
+from flows.provider.requests import (
+    CallTags,
+    ChatRequest,
+    ChatResult,
+    EmbeddingFingerprint,
+    EmbedMode,
+    Estimate,
+    Message,
+    ProviderFailure,
+    ProviderUsage,
+)
+from flows.provider.session import Session
+
+__all__ = [
+    "CallTags",
+    "ChatRequest",
+    "ChatResult",
+    "EmbeddingFingerprint",
+    "Estimate",
+    "Message",
+    "Provider",
+    "ProviderFailure",
+    "ProviderUsage",
+    "open_provider",
+]
+Row = ChatResult | ProviderFailure
+_AWAY = {"unavailable", "unknown_outcome"}
+
+
+@contextmanager
+def open_provider(
+    project: Project,
+    *,
+    use_case: str,
+    max_usd: float | None = None,
+    progress: Progress = silent,
+    settings: Settings | None = None,
+    clock: Clock = utc_now,
+) -> Iterator["Provider"]:
+    """Open the models that params.yaml and the environment name, for the length of a block.
+
+    Args:
+        project: The project.
+        use_case: Why models are asked: `answer` for production traffic, else `evaluation`, `indexing`, ….
+        max_usd: Most this run may spend, beside the limits in params; None = those only.
+        progress: Told about every finished row.
+        settings: The environment; None = read it.
+        clock: Source of recorded times.
+
+    Raises:
+        ParamsError: The section `provider` or an own price is wrong.
+        SettingsError: A model needs a provider that is not configured.
+    """
+    environment = settings or load_settings()
+    session = Session(project, use_case=use_case, max_usd=max_usd, progress=progress, settings=environment, clock=clock)
+    try:
+        yield Provider(session)
+    finally:
+        session.close()
+
+
+class Provider:
+    """Asks models for answers and vectors; safe to use from several threads."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.chat_model, self.embedding_model = session.chat_model, session.embedding_model
+
+    @property
+    def usage(self) -> ProviderUsage:
+        """What this session has used so far."""
+        return self._session.caller.usage
+
+    def chat(self, requests: Sequence[ChatRequest]) -> list[Row]:
+        """Ask every request and return one row for each, in the same order.
+
+        Equal requests are asked once. What was answered before comes from the cache.
+
+        Raises:
+            ProviderRefusedError: Key, quota or model: the first such answer stops the batch.
+            ProviderDownError: The provider is away or wants a long wait; answers so far are kept.
+            BudgetError: The worst case of a call does not fit; answers so far are kept.
+        """
+        keys = [self._chat_key(request) for request in requests]
+        rows: dict[bytes, Row] = {key: row for key in dict.fromkeys(keys) if (row := self._session.cache.get_chat(key))}
+        self.usage.cached += sum(key in rows for key in keys)
+        todo = {key: request for key, request in zip(keys, requests, strict=True) if key not in rows}
+        if todo:
+            self._ask_all(todo, rows, total=len(rows) + len(todo))
+        return [rows[key] for key in keys]
+
+    def embed(self, texts: Sequence[str], *, mode: EmbedMode) -> Vectors:
+        """Return one unit vector per text, float32 of shape (texts, dims).
+
+        Args:
+            texts: What to embed; none may be blank.
+            mode: Documents and queries are cached apart, because models may treat them differently.
+
+        Raises:
+            ContractError: A text is blank.
+            ProviderRefusedError: The provider refuses, or its vectors are unusable or of another model.
+            ProviderDownError: The provider is away; vectors so far are kept.
+            BudgetError: The worst case of a call does not fit; vectors so far are kept.
+        """
+        blank = [position for position, text in enumerate(texts) if not text.strip()]
+        if blank:
+            raise ContractError(f"{len(blank)} of {len(texts)} texts are blank (at {first_three(blank)}). Drop them.")
+        keys = vector_keys(self._session.space(self.embedding_model), mode, texts)
+        if not keys:
+            return np.zeros((0, self.fingerprint().dims), dtype=np.float32)
+        found = self._session.cache.get_vectors(list(dict.fromkeys(keys)))
+        self.usage.cached += sum(key in found for key in keys)
+        todo = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        self._embed_all(todo, mode, found)
+        return self._stacked([found[key] for key in keys])
+
+    def fingerprint(self) -> EmbeddingFingerprint:
+        """Return the identity of the embedding model; asks it for three probe texts."""
+        return fingerprints.fingerprint(self._session, self.probe)
+
+    def probe(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts now, whatever the cache holds."""
+        found: dict[bytes, Vectors] = {}
+        keys = vector_keys("probe", "document", texts)
+        self._embed_all(dict(zip(keys, texts, strict=True)), "document", found, keep=False)
+        return np.stack([found[key] for key in keys])
+
+    def estimate(self, requests: Sequence[ChatRequest]) -> Estimate:
+        """Return what asking these requests would take; cached and repeated ones are free."""
+        cache, params = self._session.cache, self._session.params
+        todo = {key: request for request in requests if cache.get_chat(key := self._chat_key(request)) is None}
+        worst = [(request, worst_case(request, self._model(request), params)) for request in todo.values()]
+        sums = [self._usd(self._model(request), tokens, params.estimate_output_share) for request, tokens in worst]
+        expected, most = [pair[0] for pair in sums], [pair[1] for pair in sums]
+        return Estimate(
+            calls=len(worst),
+            input_tokens=sum(tokens.input for _, tokens in worst),
+            output_tokens_max=sum(tokens.output for _, tokens in worst),
+            usd_expected=_sum(expected),
+            usd_worst=_sum(most),
+        )
+
+    def _usd(self, model: str, worst: Tokens, share: float) -> tuple[float | None, float | None]:
+        session = self._session
+        price = session.caller.price(session.endpoint(model), model, session.clock(), worst.input)
+        likely = Tokens(round(worst.input / session.params.reserve_factor), round(worst.output * share))
+        return cost_usd(likely, price), cost_usd(worst, price)
+
+    def _model(self, request: ChatRequest) -> str:
+        return request.model or self.chat_model
+
+    def _chat_key(self, request: ChatRequest) -> bytes:
+        model = self._model(request)
+        return chat_key(self._session.source(model), model, request)
+
+    def _ask_all(self, todo: dict[bytes, ChatRequest], rows: dict[bytes, Row], *, total: int) -> None:
+        session, caller = self._session, self._session.caller
+        endpoints = {self._model(request): session.endpoint(self._model(request)) for request in todo.values()}
+
+        async def one(job: tuple[bytes, ChatRequest]) -> None:
+            key, request = job
+            model = self._model(request)
+            try:
+                delivered = await caller.deliver(chat_ask(request, model, endpoints[model], session.params))
+                row: Row = _remembered(session, key, _result(model, delivered))
+            except RowFailedError as error:
+                row = ProviderFailure(error.error_class, str(error), error.call_id, error.cost_usd)
+            rows[key] = row
+            session.progress("answers", len(rows), total)
+
+        workers = min(session.params.concurrency, len(todo))
+        session.loop.run(work_through(todo.items(), one, workers=workers, stop=caller.sender.stop))
+        new = [rows[key] for key in todo]
+        if all(isinstance(row, ProviderFailure) and row.error_class in _AWAY for row in new):
+            raise ProviderDownError(down_message(str(getattr(new[0], "message", "")), len(new)))
+
+    def _embed_all(
+        self, todo: dict[bytes, str], mode: EmbedMode, found: dict[bytes, Vectors], *, keep: bool = True
+    ) -> None:
+        if not todo:
+            return
+        session, model, params = self._session, self.embedding_model, self._session.params
+        endpoint, total = session.endpoint(model), len(found) + len(todo)
+        ordered = sorted(todo.items(), key=lambda item: len(item[1]))  # equal lengths pad little
+        batches = [ordered[start : start + params.embed_batch] for start in range(0, len(ordered), params.embed_batch)]
+
+        async def one(batch: list[tuple[bytes, str]]) -> None:
+            ask = embed_ask([text for _, text in batch], mode, model, endpoint, params, step="embed")
+            try:
+                checked = (await session.caller.deliver(ask)).checked
+            except RowFailedError as error:
+                raise _embedding_error(model, error) from None
+            fingerprints.same_model(session, model, checked.model)
+            keys = [key for key, _ in batch]
+            if keep:
+                session.cache.put_vectors(keys, checked.value)
+            found.update(zip(keys, checked.value, strict=True))
+            session.progress("vectors", len(found), total)
+
+        workers = min(params.concurrency, len(batches))
+        session.loop.run(work_through(batches, one, workers=workers, stop=session.caller.sender.stop))
+
+    def _stacked(self, vectors: list[Vectors]) -> Vectors:
+        lengths = sorted({len(vector) for vector in vectors})
+        if len(lengths) > 1:
+            raise ProviderRefusedError(
+                f"model {self.embedding_model!r} now gives vectors of {lengths} dimensions. Two models must never "
+                "share an index: name another embedding model in params.yaml, or clear '.llmops/cache' and embed again."
+            )
+        return np.stack(vectors)
+
+
+def _remembered(session: Session, key: bytes, result: ChatResult) -> ChatResult:
+    session.cache.put_chat(key, result)
+    return result
+
+
+def _embedding_error(model: str, error: RowFailedError) -> Exception:
+    if error.error_class in _AWAY:
+        return ProviderDownError(down_message(str(error), 1))
+    return ProviderRefusedError(
+        f"embedding model {model!r} gave no usable vectors ({error.error_class}: {error}). Nothing of that batch was "
+        "stored; check the model's name and the length of the texts."
+    )
+
+
+def _result(model: str, delivered: Any) -> ChatResult:
+    checked = delivered.checked
+    text, parsed = checked.value
+    return ChatResult(
+        text=text,
+        parsed=parsed,
+        finish_reason=checked.finish_reason,
+        call_id=delivered.call_id,
+        request_model=model,
+        response_model=checked.model,
+        system_fingerprint=checked.system_fingerprint,
+        input_tokens=checked.tokens.input,
+        output_tokens=checked.tokens.output,
+        cached_input_tokens=checked.tokens.cached,
+        latency_ms=delivered.latency_ms,
+        cost_usd=delivered.cost_usd,
+    )
+
+
+def _sum(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

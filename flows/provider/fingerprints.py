@@ -1,0 +1,85 @@
+"""Identify an embedding model by what it does: the vectors of three fixed texts.
+
+A hosted model has no revision one can read and may change behind its name. Its probe vectors are
+compared with those first seen here (cosine), because hosted vectors differ in the last digits from
+call to call; the hash is of 12 coarse projections, so that such digits rarely reach it at all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flows.core.errors import ProviderRefusedError
+from flows.core.ids import canonical_json, sha256
+from flows.provider.local.catalog import is_local
+from flows.provider.outcomes import Vectors
+from flows.provider.requests import EmbeddingFingerprint
+
+if TYPE_CHECKING:
+    from flows.provider.session import Session
+
+PROBES = (
+    "The index was rebuilt on Monday after two documents had changed.",
+    "Wie hoch sind die Kosten im nächsten Quartal?",
+    "def paired_effect(baseline, candidate): return candidate - baseline",
+)
+PROJECTIONS = 4  # per probe; each is about normal with variance 1
+STEP = 0.5
+
+
+def probe_sha256(vectors: Vectors) -> str:
+    """Return the hash of unit vectors projected onto fixed random signs and rounded to halves."""
+    dims = vectors.shape[1]
+    import hashlib
+
+    bits = np.frombuffer(
+        b"".join(hashlib.shake_256(f"direction {j}".encode()).digest(-(-dims // 8)) for j in range(PROJECTIONS)),
+        np.uint8,
+    ).reshape(PROJECTIONS, -1)
+    signs = np.unpackbits(bits, axis=1)[:, :dims].astype(np.float64) * 2 - 1
+    steps = np.rint(vectors.astype(np.float64) @ signs.T / STEP).astype(int)
+    return sha256(canonical_json([dims, steps.tolist()]))
+
+
+def fingerprint(session: "Session", probe: Callable[[Sequence[str]], Vectors]) -> EmbeddingFingerprint:
+    """Return the identity of the session's embedding model."""
+    model = session.embedding_model
+    vectors = _steady(session, model, probe)
+    dims, probed = vectors.shape[1], probe_sha256(vectors)
+    if not is_local(model):
+        return EmbeddingFingerprint(model, "unknown", dims, True, session.source(model), "float32", probed)
+    own = session.local_embedder(model).fingerprint
+    return EmbeddingFingerprint(model, own.revision, own.dims, own.normalised, own.backend, own.precision, probed)
+
+
+def _steady(session: "Session", model: str, probe: Callable[[Sequence[str]], Vectors]) -> Vectors:
+    """Return the probe vectors, or those seen first when the model has not moved since."""
+    name = f"probe {session.space(model)}"
+    stored = session.cache.get_note(name)
+    if stored is not None and is_local(model):
+        return np.asarray(stored, dtype=np.float32)  # the space's name covers code, weights and back end
+    vectors = probe(PROBES)
+    if stored is not None:
+        first = np.asarray(stored, dtype=np.float32)
+        if first.shape == vectors.shape and np.min(np.sum(first * vectors, axis=1)) >= session.params.probe_cosine_min:
+            return first
+    session.cache.put_note(name, vectors.astype(float).tolist())
+    return vectors
+
+
+def same_model(session: "Session", asked: str, answered: str) -> None:
+    """Remember which model answered first, and refuse the vectors of another one.
+
+    Raises:
+        ProviderRefusedError: The provider now answers with another model under the same name.
+    """
+    name = f"model {session.space(asked)}"
+    first = session.cache.get_note(name)
+    if first is None:
+        session.cache.put_note(name, answered)
+    elif first != answered:
+        raise ProviderRefusedError(
+            f"embedding model {asked!r} was answered by {answered!r} and earlier by {first!r}. Two models must never "
+            "share an index: pin a dated name in provider.embedding_model and run `llmops embed` again."
+        )

