@@ -1,0 +1,107 @@
+"""Choose the kind of vector index by size, build it, and find how hard it must be asked.
+
+Measured (docs/decisions): exact search up to about 20,000 rows, then IVF_SQ, which is quick to
+build and loses little, and above a million rows IVF_RQ, six times smaller. Always refined with the
+exact vectors. PQ, LanceDB's own default, takes 10 to 35 times longer to build and is not offered.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flows.core.errors import GateError, IntegrityError
+from flows.index.recall import Recall, measure
+from flows.index.schema import Vectors
+from flows.index.search import Probing
+
+Kind = Literal["exact", "IVF_SQ", "IVF_RQ"]
+TYPES: dict[str, Kind] = {"IvfSq": "IVF_SQ", "IvfRq": "IVF_RQ"}  # as LanceDB reports them
+TEXT_INDEX, VECTOR_INDEX = "search_text_idx", "vector_idx"
+
+
+@dataclass(frozen=True)
+class Build:
+    """How versions of the index are built; the numbers come from the section `embed` of params.yaml."""
+
+    exact_rows_max: int = 20_000
+    sq_rows_max: int = 1_000_000
+    refine_factor: int = 10
+    probes_min: int = 20
+    segments_max: int = 8
+    recall_min: float = 0.95
+    recall_queries: int = 200
+    keep_versions: int = 10
+    language: str = "English"
+    seed: int = 0
+
+    def kind(self, rows: int) -> Kind:
+        """Return the kind of index for a table of `rows` rows."""
+        if rows <= self.exact_rows_max:
+            return "exact"
+        return "IVF_SQ" if rows <= self.sq_rows_max else "IVF_RQ"
+
+    def identity(self, rows: int) -> dict[str, Any]:
+        """Return what of the build decides the content of a version, beside its rows."""
+        return {"kind": self.kind(rows), "language": self.language, "refine_factor": self.refine_factor}
+
+
+def build_indices(table: Any, build: Build) -> Kind:
+    """Create or replace the indices that are missing, of another kind or too split up; return the kind.
+
+    The key column never gets an index: with one, concurrent merges bring duplicates back.
+    """
+    from lancedb.index import FTS, IvfRq, IvfSq
+
+    found = {index.name: index for index in table.list_indices()}
+    text = found.get(TEXT_INDEX)
+    if text is None or build.language not in text.index_details["language"]:
+        table.create_index("search_text", config=FTS(language=build.language), replace=True)
+    kind, vector = build.kind(table.count_rows()), found.get(VECTOR_INDEX)
+    if kind == "exact":
+        if vector is not None:
+            table.drop_index(VECTOR_INDEX)
+    elif vector is None or TYPES.get(vector.index_type) != kind or vector.num_segments > build.segments_max:
+        config = IvfSq(distance_type="cosine") if kind == "IVF_SQ" else IvfRq(distance_type="cosine")
+        table.create_index("vector", config=config, replace=True)
+    return kind
+
+
+def require_indexed(table: Any) -> None:
+    """Refuse a table with rows that an index does not know.
+
+    Raises:
+        IntegrityError: Names the index and the number of rows.
+    """
+    for index in table.list_indices():
+        if index.num_unindexed_rows:
+            raise IntegrityError(
+                f"index {index.name!r} of table {table.name!r} does not know {index.num_unindexed_rows} row(s). "
+                "Nothing was published; run `llmops embed` again."
+            )
+
+
+def tune(table: Any, kind: Kind, queries: Vectors, build: Build) -> tuple[Probing, Recall]:
+    """Return the smallest number of probes, doubled from `probes_min`, that reaches `recall_min`.
+
+    Raises:
+        GateError: Not even the largest does; nothing may be published.
+    """
+    for probing in _ladder(kind, table.count_rows(), build):
+        recall = measure(table, queries, probing)
+        if recall.value >= build.recall_min:
+            return probing, recall
+    raise GateError(
+        f"recall@10 is {recall.value:.3f} over {recall.queries} queries, below embed.recall_min = {build.recall_min}. "
+        "Nothing was published and the previous version stays live. Raise embed.refine_factor or embed.exact_rows_max."
+    )
+
+
+def _ladder(kind: Kind, rows: int, build: Build) -> Iterator[Probing]:
+    if kind == "exact":
+        yield Probing()
+        return
+    probes = build.probes_min
+    cells = max(int(rows**0.5), build.probes_min)  # at least as many as LanceDB makes
+    while probes <= cells:
+        yield Probing(probes, build.refine_factor)
+        probes *= 2

@@ -1,0 +1,70 @@
+"""Open a table for writing although a crash or a bad disk has damaged it.
+
+A newest manifest that is empty or cut makes a Lance table unopenable for ever, while the version
+before it is fine (measured; also tenequm/pond#110). The damaged one is moved aside, and the next
+run writes again what it held: the rows can always be made from the chunks. A table whose data is
+damaged is begun anew; versions that are intact stay readable.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.core.project import Project
+from flows.index.layout import manifest_path, table_folder, versions_on_disk
+from flows.index.manifest import database, kept_manifests
+from flows.index.schema import fingerprint_id, stored_fingerprint, table_schema
+from flows.index.verify import damages
+
+FIRST_TABLE = "chunks"
+
+
+def open_or_create(project: Project, connection: Any, fingerprint: Mapping[str, Any], *, rebuild: bool) -> Any:
+    """Return the table for this fingerprint at its newest readable version; empty when it is new.
+
+    Args:
+        project: The project.
+        connection: The LanceDB connection.
+        fingerprint: Identity of the vectors.
+        rebuild: Begin anew although the table is fine.
+    """
+    schema, wanted = table_schema(fingerprint), fingerprint_id(fingerprint)
+    for name in connection.table_names():
+        table = open_newest(project, connection, name)
+        if table is not None and fingerprint_id(stored_fingerprint(table.schema)) == wanted:
+            if rebuild or _is_damaged(project, name, int(table.version)) or not table.schema.equals(schema):
+                return connection.create_table(name, schema=schema, mode="overwrite")
+            return table
+    name = FIRST_TABLE
+    if FIRST_TABLE in connection.table_names():
+        name = f"{FIRST_TABLE}-{wanted[:12]}"
+    return connection.create_table(name, schema=schema)
+
+
+def open_newest(project: Project, connection: Any, name: str) -> Any:
+    """Open the newest version that opens; unreadable ones, and then the whole table, are moved aside."""
+    folder = table_folder(database(project), name)
+    for version in [*versions_on_disk(folder), None]:
+        try:
+            return connection.open_table(name)
+        except (RuntimeError, OSError, ValueError):
+            _set_aside(project, folder if version is None else manifest_path(folder, version))
+    return None
+
+
+def _set_aside(project: Project, path: Path) -> None:
+    place = project.state("quarantine", "index", path.name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_dir():
+        shutil.rmtree(place)
+    shutil.move(path, place)
+
+
+def _is_damaged(project: Project, name: str, newest: int) -> bool:
+    """Whether files that the newest version still uses are damaged.
+
+    The newest version shares files with the last published one, which are the ones with hashes.
+    """
+    ours = [manifest for manifest in kept_manifests(project) if manifest.table == name and manifest.version <= newest]
+    return bool(ours) and bool(damages(project, ours[-1], every_byte=False))

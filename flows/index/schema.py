@@ -1,0 +1,117 @@
+"""The index table's columns, and the hashes that tell a changed row from an equal one.
+
+Three hashes make incremental work cheap and exact. `chunk_id` says which row. `vector_key` says
+which text its vector stands for: rows with equal keys share one embedding, wherever they lie.
+`row_key` covers everything a reader can see, so that a changed title is found without comparing
+texts. The table's schema carries the embedding fingerprint: a table describes itself.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flows.core.errors import ContractError, first_three
+from flows.core.ids import content_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as arrow
+
+Vectors = npt.NDArray[np.float32]
+
+KEY = "chunk_id"
+SHOWN = ("chunk_id", "document_id", "document_version", "source_uri", "title", "heading", "start", "end", "text")
+HASHES = ("chunk_id", "row_key", "vector_key")
+PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+FINGERPRINT = b"embedding_fingerprint"
+UNIT_TOLERANCE = 1e-3  # float32 rounding of a vector's length
+
+
+def context(title: str, heading: str) -> str:
+    """Return what stands before a chunk's text for search: its title and path of headings, once each."""
+    return heading if heading.startswith(title) else " > ".join(part for part in (title, heading) if part)
+
+
+def rows_of(chunks: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the index rows of `chunks`, without their vectors.
+
+    Args:
+        chunks: The contract `chunks`. A chunk with `duplicate_of` shares the vector of that chunk
+            and keeps its own row, id and place.
+
+    Returns:
+        The columns of `SHOWN`, `search_text` (context and text, for the full-text index),
+        `vector_text` (what is embedded for the row), `vector_key` and `row_key`; by `chunk_id`.
+    """
+    rows = chunks[list(SHOWN)].sort_values(KEY, ignore_index=True)
+    pairs = zip(rows["title"], rows["heading"], rows["text"], strict=True)
+    rows["search_text"] = ["\n".join(filter(None, (context(title, heading), text))) for title, heading, text in pairs]
+    by_id = dict(zip(rows[KEY], rows["search_text"], strict=True))
+    original = dict(zip(chunks[KEY], chunks["duplicate_of"], strict=True))
+    rows["vector_text"] = [by_id.get(original[chunk], by_id[chunk]) for chunk in rows[KEY]]
+    rows["vector_key"] = [content_id("vector", text) for text in rows["vector_text"]]
+    shown = rows[[*SHOWN, "search_text", "vector_key"]].itertuples(index=False)
+    rows["row_key"] = [content_id("row", *values) for values in shown]
+    return rows
+
+
+def fingerprint_id(fingerprint: Mapping[str, Any]) -> str:
+    """Return the id of an embedding fingerprint: equal ids, interchangeable vectors."""
+    return content_id("fingerprint", dict(fingerprint))
+
+
+def table_schema(fingerprint: Mapping[str, Any]) -> "arrow.Schema":
+    """Return the Arrow schema of a table whose vectors have this fingerprint.
+
+    Nothing may be null: Lance accepts a null vector and never finds it. The key is declared to
+    Lance and must never get a scalar index, which brings duplicate keys back (lance#9238).
+    """
+    import pyarrow as arrow
+
+    text, number = arrow.string(), arrow.int64()
+    kinds = dict.fromkeys((*SHOWN, "search_text", "vector_key", "row_key"), text) | {"start": number, "end": number}
+    columns = [
+        arrow.field(name, kind, nullable=False, metadata=PRIMARY_KEY if name == KEY else None)
+        for name, kind in kinds.items()
+    ]
+    vector = arrow.field("vector", arrow.list_(arrow.float32(), int(fingerprint["dims"])), nullable=False)
+    return arrow.schema([*columns, vector], metadata={FINGERPRINT: json.dumps(dict(fingerprint), sort_keys=True)})
+
+
+def stored_fingerprint(schema: "arrow.Schema") -> dict[str, Any]:
+    """Return the embedding fingerprint that a table's schema carries."""
+    values: dict[str, Any] = json.loads((schema.metadata or {}).get(FINGERPRINT, b"{}"))
+    return values
+
+
+def to_arrow(rows: "pd.DataFrame", vectors: Vectors, schema: "arrow.Schema") -> "arrow.Table":
+    """Join rows and their vectors (shape (rows, dims), unit length) into one Arrow table.
+
+    Raises:
+        ContractError: Shapes differ, a vector is not finite or not of length 1, or a key repeats.
+    """
+    import pyarrow as arrow
+
+    dims = schema.field("vector").type.list_size
+    _check(rows[KEY].tolist(), vectors, dims)
+    columns = {name: arrow.array(rows[name], type=schema.field(name).type) for name in schema.names if name != "vector"}
+    flat = arrow.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+    columns["vector"] = arrow.FixedSizeListArray.from_arrays(flat, dims)
+    return arrow.table(columns, schema=schema)
+
+
+def _check(ids: Sequence[str], vectors: Vectors, dims: int) -> None:
+    if vectors.shape != (len(ids), dims):
+        raise ContractError(
+            f"{len(ids)} rows of the index need vectors of shape ({len(ids)}, {dims}), got {vectors.shape}. "
+            "Embed the same rows with the model of the table."
+        )
+    lengths = np.linalg.norm(vectors, axis=1)
+    bad = [ids[row] for row in np.flatnonzero(~(np.abs(lengths - 1.0) < UNIT_TOLERANCE)).tolist()]  # NaN is bad too
+    if bad:
+        raise ContractError(f"{len(bad)} vector(s) are not of length 1: {first_three(bad)}. Check the embedding model.")
+    if len(set(ids)) < len(ids):
+        raise ContractError(f"{len(ids) - len(set(ids))} chunk id(s) repeat in one batch. Run `llmops ingest` again.")

@@ -1,0 +1,83 @@
+"""Open the index to read it: at the published version, at a version number, or at a tag.
+
+A reader holds one version for as long as it lives, whatever a writer publishes meanwhile, and it
+never reads a version whose bytes differ from its manifest.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from flows.core.errors import IntegrityError
+from flows.core.project import Project
+from flows.index.filters import Filters, ids_in
+from flows.index.fusion import Fusion
+from flows.index.layout import REMEDY
+from flows.index.manifest import IndexManifest, database, resolve
+from flows.index.schema import KEY, SHOWN, Vectors
+from flows.index.search import Hit, Mode, Probing, search
+from flows.index.verify import require_intact
+from flows.index.writer import Writer, open_writer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Filters", "Fusion", "Hit", "Index", "IndexManifest", "Writer", "open_index", "open_writer"]
+
+
+class Index:
+    """One version of the index, read-only."""
+
+    def __init__(self, manifest: IndexManifest, table: Any) -> None:
+        self.manifest = manifest
+        self._table = table
+        self._probing = Probing(manifest.probes, manifest.refine_factor)
+
+    def __len__(self) -> int:
+        return self.manifest.rows
+
+    def search(
+        self,
+        query_text: str,
+        query_vector: Vectors | None,
+        *,
+        k: int,
+        mode: Mode = "hybrid",
+        filters: Filters | None = None,
+        fusion: Fusion | None = None,
+    ) -> list[Hit]:
+        """Return at most `k` hits, best first; see `flows.index.search.search` for the arguments."""
+        return search(
+            self._table, query_text, query_vector, k=k, mode=mode, filters=filters, probing=self._probing, fusion=fusion
+        )
+
+    def rows(self, chunk_ids: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Return the chunks (all, or those with these ids) by id, without vectors."""
+        query = self._table.search().select(list(SHOWN))
+        if chunk_ids is not None:
+            query = query.where(ids_in(KEY, chunk_ids))
+        found: pd.DataFrame = query.to_arrow().sort_by(KEY).to_pandas()
+        return found
+
+
+def open_index(project: Project, version: int | str | None = None) -> Index:
+    """Open the index for reading.
+
+    Args:
+        project: The project.
+        version: A version number or a tag; None = the published version.
+
+    Raises:
+        InputError: Nothing is published, or there is no such version.
+        IntegrityError: Files of the version are missing or have other bytes than recorded.
+    """
+    import lancedb
+
+    manifest = resolve(project, version)
+    require_intact(project, manifest)
+    try:
+        table = lancedb.connect(database(project)).open_table(manifest.table, version=manifest.version)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise IntegrityError(
+            f"version {manifest.version} of table {manifest.table!r} does not open ({type(error).__name__}). {REMEDY}."
+        ) from None
+    return Index(manifest, table)
