@@ -24,14 +24,14 @@ from flows.rag.params import RagParams
 from flows.rag.prompts import Prompt, load_prompt, parse_prompt, prompt_version
 
 if TYPE_CHECKING:
-    from flows.index.store import IndexManifest
+    from flows.index.manifest import IndexManifest
     from flows.provider.requests import EmbeddingFingerprint
 
 FORMAT = 1
 RELEASE_ID = r"^[0-9a-f]{32}$"
 Step = Literal["rewrite", "retrieve", "answer", "check"]
 ANSWERING_CODE = "flows.rag.chain"
-SEAL = {"release_id", "digests"}
+UNSEALED = {"release_id", "digests", "index_version"}
 
 
 class _Part(BaseModel):
@@ -66,7 +66,11 @@ class Retrieval(_Part):
 
 
 class ReleaseManifest(_Part):
-    """The manifest; build it by `build_candidate`, read it by `open_manifest`."""
+    """The manifest; build it by `build_candidate`, read it by `open_manifest`.
+
+    `index_tag` is made of the index's content and part of the id; `index_version` is the number of
+    the table version that carried the tag when the release was built, for people, and no part of it.
+    """
 
     release_id: str = Field(pattern=RELEASE_ID)
     digests: dict[str, str]
@@ -77,14 +81,14 @@ class ReleaseManifest(_Part):
     chat_model: str
     model_params: ModelParams
     embedding_fingerprint: dict[str, Any]
-    index_version: int
     index_tag: str
+    index_version: int
     retrieval: Retrieval
 
     @classmethod
     def seal(cls, **fields: Any) -> Self:
         """Return the manifest of these fields with their digests and the id made of them."""
-        plain = cls.model_construct(**fields).model_dump(mode="json", exclude=SEAL)
+        plain = cls.model_construct(**fields).model_dump(mode="json", exclude=UNSEALED)
         digests = {name: sha256(canonical_json(value)) for name, value in plain.items()}
         return cls(release_id=content_id("release", digests), digests=digests, **fields)
 
@@ -128,7 +132,7 @@ def build_candidate(
         IntegrityError: The index was embedded by another model than the one for questions.
     """
     params = params or RagParams.load(project)
-    require_same_embedding(asdict(fingerprint), asdict(index.fingerprint))
+    require_same_embedding(asdict(fingerprint), index.fingerprint)
     names = {"rewrite": params.rewrite_prompt} if params.rewrite else {}
     prompts = {
         step: load_step_prompt(project, step, name) for step, name in (names | {"answer": params.prompt}).items()
@@ -144,8 +148,8 @@ def build_candidate(
         chat_model=chat_model,
         model_params=ModelParams(**params.model_dump(include=set(ModelParams.model_fields))),
         embedding_fingerprint=asdict(fingerprint),
-        index_version=index.version,
         index_tag=index.tag,
+        index_version=index.version,
         retrieval=Retrieval(
             mode=params.retrieval_mode,
             k=params.retrieval_k,
@@ -224,7 +228,7 @@ _RESTORE = (
 
 
 def _verify(manifest: ReleaseManifest, path: Path) -> None:
-    plain = manifest.model_dump(mode="json", exclude=SEAL)
+    plain = manifest.model_dump(mode="json", exclude=UNSEALED)
     altered = [name for name, value in plain.items() if manifest.digests.get(name) != sha256(canonical_json(value))]
     prompts = [
         f"prompts.{step}" for step, item in manifest.prompts.items() if item.version != prompt_version(item.text)

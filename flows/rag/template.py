@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from flows.core.errors import ParamsError
 
 NAME = r"[a-z][a-z0-9_]*"
-_PLACEHOLDER = re.compile(r"\{\{[ \t]*(" + NAME + r")[ \t]*\}\}")
+_PLACEHOLDER = re.compile(r"(?<!\{)\{\{[ \t]*(" + NAME + r")[ \t]*\}\}")
 _OTHER = re.compile(r"\{\{|\{%|\{#")
 
 

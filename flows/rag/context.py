@@ -1,0 +1,60 @@
+"""Show retrieved chunks to a model: numbered, within a budget of tokens, unable to pose as anything else.
+
+Chunks are taken best first until one does not fit, so block N is always the hit of rank N. Tags of
+the prompt that stand inside a document are made harmless (`<` becomes `&lt;`), so a document cannot
+close its own block and speak as the user.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flows.index.search import Hit
+    from flows.provider.requests import Message
+
+TAGS = ("chunk", "context", "question", "history", "task", "answer", "reference_answer")
+_TAG = re.compile(r"<(?=[\s/]*(?:" + "|".join(TAGS) + r")\b)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the model is shown.
+
+    Args:
+        text: The blocks `<chunk id="1">…</chunk>`, one per line.
+        hits: The hits shown; block N is `hits[N - 1]`.
+    """
+
+    text: str
+    hits: tuple["Hit", ...]
+
+
+def neutralise(text: str) -> str:
+    """Make the tags that prompts use harmless inside data."""
+    return _TAG.sub("&lt;", text)
+
+
+def pack(hits: Sequence["Hit"], *, tokens_max: int, count: Callable[[str], int]) -> Context:
+    """Number the hits, best first, as far as the budget reaches.
+
+    Args:
+        hits: Retrieved chunks, best first.
+        tokens_max: Upper bound on the tokens of all blocks together.
+        count: Counts the tokens of a text as the model does.
+    """
+    blocks: list[str] = []
+    left = tokens_max
+    for number, hit in enumerate(hits, start=1):
+        block = f'<chunk id="{number}">{neutralise(hit.text)}</chunk>'
+        left -= count(block + "\n")
+        if left < 0:
+            break
+        blocks.append(block)
+    return Context("\n".join(blocks), tuple(hits[: len(blocks)]))
+
+
+def render_history(history: Sequence["Message"]) -> str:
+    """Write earlier turns as lines `user: …` and `assistant: …`, oldest first."""
+    return "\n".join(f"{turn.role}: {neutralise(' '.join(turn.content.split()))}" for turn in history)
