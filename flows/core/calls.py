@@ -19,12 +19,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from flows.core.contracts import CALLS
 from flows.core.files import replacing
 from flows.core.ids import sha256
 from flows.core.locks import writer_lock
 from flows.core.project import Project
-from flows.core.tables import check, empty
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +150,9 @@ def write_calls(project: Project, frame: "pd.DataFrame", *, part: str) -> None:
 
     Writing the same part again replaces it, so an import is idempotent.
     """
+    from flows.core.contracts import CALLS
+    from flows.core.tables import check
+
     checked = check(frame, CALLS)
     for day, rows in checked.groupby(checked["started_at"].dt.date, sort=True):
         folder = project.data("calls", f"date={day}")
@@ -186,6 +187,9 @@ def read_calls(project: Project, *, since: date | None = None, until: date | Non
         since: First UTC day to read; None = from the beginning.
         until: First UTC day not to read; None = to the end.
     """
+    from flows.core.contracts import CALLS  # imports pandera: most commands never read the log
+    from flows.core.tables import check, empty
+
     parts = [
         path
         for folder in sorted(project.data("calls").glob("date=*"))
