@@ -34,9 +34,9 @@ def test_a_prompt_becomes_a_system_and_a_user_message():
 
 
 def test_the_system_part_may_be_left_out():
-    assert [m.role for m in parse("# user\n{{ question }}{{ context }}\n").render({"question": "q", "context": "c"})] == [
-        "user"
-    ]
+    assert [
+        m.role for m in parse("# user\n{{ question }}{{ context }}\n").render({"question": "q", "context": "c"})
+    ] == ["user"]
 
 
 BODY = "# user\n{{ question }} {{ context }}\n"
