@@ -1,10 +1,12 @@
 """Simulated error rates: the gate, the nights and the planner keep what they promise.
 
 Each world draws its own questions (a document's questions resemble each other), a baseline of four
-samples and a candidate of one. A regression breaks some questions in 40 % of the documents for good.
+samples and a candidate of one. Three questions of four are answered alike every time, the rest
+flicker: a paired difference has a standard deviation of .30, the handbook's "flaky" setting. A
+regression breaks some questions in 40 % of the documents for good.
 """
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -27,31 +29,36 @@ class World:
     def __init__(self, seed, documents=DOCUMENTS, per_document=PER_DOCUMENT):
         self.rng = np.random.default_rng(seed)
         self.document = np.repeat(np.arange(documents), per_document)
-        level = self.rng.normal(1.5, 0.7, documents)[self.document]
-        self.chance = 1 / (1 + np.exp(-level - self.rng.normal(0, 1.5, len(level))))
+        level = self.rng.normal(3, 1, documents)[self.document] + self.rng.normal(0, 4, len(self.document))
+        self.chance = 1 / (1 + np.exp(-level))
+        self.names = np.char.mod("q%d", np.arange(len(level))), np.char.mod("d%d", self.document)
 
     def ask(self, samples, chance=None):
         chance = self.chance if chance is None else chance
-        n = len(chance)
-        names = np.char.mod("q%d", np.arange(n))
-        question, document = np.repeat(names, samples), np.repeat(np.char.mod("d%d", self.document), samples)
-        right = self.rng.random((n, samples)) < chance[:, None]
-        return Scores(question, document, np.tile(np.arange(samples), n), right.reshape(-1).astype(float))
+        right = (self.rng.random((len(chance), samples)) < chance[:, None]).reshape(-1).astype(float)
+        question, document = (np.repeat(names, samples) for names in self.names)
+        return Scores(question, document, np.tile(np.arange(samples), len(chance)), right)
 
-    def worse(self, drop):
-        """Break questions in broken documents so that the expected loss over worlds is `drop`."""
-        hit = (self.rng.random(self.document.max() + 1) < BROKEN)[self.document]
-        hit &= self.rng.random(len(hit)) < drop / BROKEN / EXPECTED_CHANCE
+    def worse(self, drop, solid=0.0):
+        """Break questions above the chance `solid`, in broken documents: the mean over worlds falls by `drop`."""
+        hit = (self.rng.random(self.document.max() + 1) < BROKEN)[self.document] & (self.chance > solid)
+        hit &= self.rng.random(len(hit)) < drop / BROKEN / breakable(solid)
         return np.where(hit, 0.0, self.chance)
 
 
-EXPECTED_CHANCE = float(np.mean([World(seed, 200, 20).chance.mean() for seed in range(40)]))
+@cache
+def breakable(solid):
+    """Mean score that the questions above the chance `solid` hold, over worlds."""
+    chance = np.concatenate([World(seed, 200, 20).chance for seed in range(40)])
+    return float(np.mean(chance * (chance > solid)))
 
 
-def effects(seeds, drop, **size):
+def effects(seeds, drop, solid=0.0, **size):
     for seed in seeds:
         world = World(seed, **size)
-        yield paired_effect(world.ask(BASELINE_SAMPLES), world.ask(1, world.worse(drop)), SHARE, alpha=POLICY.alpha)
+        yield paired_effect(
+            world.ask(BASELINE_SAMPLES), world.ask(1, world.worse(drop, solid)), SHARE, alpha=POLICY.alpha
+        )
 
 
 def error_of(rate, runs, sds=2.5):
@@ -60,7 +67,7 @@ def error_of(rate, runs, sds=2.5):
 
 
 def test_an_unchanged_release_is_blocked_by_ten_metrics_in_at_most_five_percent():
-    runs, blocked = 400, 0
+    runs, blocked = 300, 0
     for seed in range(runs):
         world = World(seed)
         sides = [{f"m{i}": world.ask(k) for i in range(10)} for k in (BASELINE_SAMPLES, 1)]
@@ -76,7 +83,7 @@ def test_a_release_at_the_margin_passes_in_at_most_six_percent():
 
 def test_a_release_twice_the_margin_worse_fails_nearly_always_and_never_passes():
     found = list(effects(range(500), drop=0.10))
-    assert np.mean([e.upper < 0 for e in found]) > 0.85
+    assert np.mean([e.upper < 0 for e in found]) > 0.90
     assert np.mean([e.lower > -SHARE.margin for e in found]) < 0.01
 
 
@@ -96,11 +103,19 @@ def test_the_planners_chance_to_pass_is_kept_within_three_points():
 
 
 @pytest.mark.parametrize(("documents", "per_document"), [(50, 4), (200, 1)])
-def test_the_planners_power_is_kept_within_three_points(documents, per_document):
-    design = Design(documents * per_document, documents, difference_sd())
-    drop = detectable_drop(design)[1]
-    found = effects(range(2000), drop, documents=documents, per_document=per_document)
-    assert np.mean([e.upper < 0 for e in found]) == pytest.approx(0.80, abs=0.03)
+def test_the_planners_power_is_kept_within_three_points_in_its_worst_case(documents, per_document):
+    """The most variable regression of a size breaks questions that were always answered right."""
+    assert power_at_the_planned_drop(documents, per_document, solid=0.99) == pytest.approx(0.80, abs=0.03)
+
+
+def test_the_planners_power_is_a_lower_limit_when_any_question_may_break():
+    assert power_at_the_planned_drop(50, 4, solid=0.0) > 0.79
+
+
+def power_at_the_planned_drop(documents, per_document, solid):
+    drop = detectable_drop(Design(documents * per_document, documents, difference_sd()))[1]
+    found = effects(range(1500), drop, solid, documents=documents, per_document=per_document)
+    return np.mean([e.upper < 0 for e in found])
 
 
 def difference_sd():
@@ -110,7 +125,7 @@ def difference_sd():
 
 def test_four_looks_together_stay_at_the_level_of_one():
     """A candidate without change: the chance that any of the four looks says `worse`."""
-    runs, levels, wrong = 1500, look_levels(), 0
+    runs, levels, wrong = 1000, look_levels(), 0
     for seed in range(runs):
         world = World(seed)
         before, after = world.ask(BASELINE_SAMPLES), world.ask(1)
@@ -137,13 +152,13 @@ def watch(seed, count, drop=0.0):
 
 
 def test_at_most_a_tenth_of_unchanged_systems_alarm_in_a_hundred_nights():
-    systems = 150
+    systems = 80
     alarmed = np.mean([bool(watch(seed, 100)) for seed in range(systems)])
     assert alarmed <= error_of(0.10, systems, sds=1.5)
 
 
 def test_a_five_point_drop_is_found_in_a_median_of_at_most_five_nights():
-    found = [(watch(seed, 40, drop=0.05) or [np.inf])[0] for seed in range(150)]
+    found = [(watch(seed, 40, drop=0.05) or [np.inf])[0] for seed in range(80)]
     assert np.median(found) <= 5
 
 
