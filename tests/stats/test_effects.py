@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -176,6 +176,7 @@ def numbers(effect, names=NUMBERS):
     return [getattr(effect, name) for name in names]
 
 
+@settings(max_examples=40)
 @given(PAIRS)
 def test_swapping_the_releases_turns_the_effect_around(pairs):
     before, after = sides(pairs)
@@ -185,6 +186,7 @@ def test_swapping_the_releases_turns_the_effect_around(pairs):
     assert back.p_worse == pytest.approx(1 - there.p_worse)
 
 
+@settings(max_examples=40)
 @given(PAIRS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(pairs, random):
     order = list(range(len(pairs)))
@@ -192,6 +194,7 @@ def test_the_order_of_rows_does_not_matter(pairs, random):
     assert numbers(compare(*sides(pairs, order))) == pytest.approx(numbers(compare(*sides(pairs))))
 
 
+@settings(max_examples=40)
 @given(PAIRS, st.sampled_from([0.5, 2.0, 8.0]), st.sampled_from([-4.0, 0.0, 16.0]))
 def test_units_do_not_change_the_judgement(pairs, scale, shift):
     other = MetricSpec(kind="bounded", low=shift, high=scale + shift, margin=SHARE.margin * scale)
@@ -201,6 +204,7 @@ def test_units_do_not_change_the_judgement(pairs, scale, shift):
     assert numbers(found, NUMBERS[5:]) == pytest.approx(numbers(expected, NUMBERS[5:]), abs=1e-6)
 
 
+@settings(max_examples=40)
 @given(PAIRS)
 def test_a_bounded_interval_is_never_of_zero_width_and_its_numbers_agree(pairs):
     effect = compare(*sides(pairs))
@@ -209,6 +213,7 @@ def test_a_bounded_interval_is_never_of_zero_width_and_its_numbers_agree(pairs):
     assert (effect.lower > -SHARE.margin) == (effect.p_noninferior < 0.05)
 
 
+@settings(max_examples=40)
 @given(PAIRS)
 def test_direction_only_changes_the_sign(pairs):
     less = MetricSpec(kind="bounded", low=0, high=1, higher_is_better=False, margin=0.05)
@@ -216,6 +221,7 @@ def test_direction_only_changes_the_sign(pairs):
     assert compare(before, after, less).center == pytest.approx(-compare(before, after).center)
 
 
+@settings(max_examples=40)
 @given(PAIRS, st.sampled_from([0.01, 3.0, 100.0]))
 def test_a_ratio_does_not_depend_on_the_currency(pairs, rate):
     paid = [(document, before + 0.1, after + 0.1) for document, before, after in pairs]

@@ -23,8 +23,8 @@ def test_two_prompts_can_never_be_significant():
 
 def test_unchanged_providers_alarm_at_the_nominal_rate():
     rng = np.random.default_rng(2)
-    p = [sign_flip_p(rng.standard_t(3, (12, 16)), seed=i, flips=199) for i in range(1000)]
-    assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.02)
+    p = [sign_flip_p(rng.standard_t(3, (12, 16)), seed=i, flips=199) for i in range(500)]
+    assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.025)
 
 
 def test_the_seed_fixes_the_answer_and_the_sign_does_not_matter():
