@@ -24,6 +24,11 @@ def table_folder(database: Path, table: str) -> Path:
     return database / f"{table}.lance"
 
 
+def tables_on_disk(database: Path) -> list[str]:
+    """Return the names of the tables, sorted."""
+    return sorted(path.stem for path in database.glob("*.lance"))
+
+
 def manifest_path(folder: Path, version: int) -> Path:
     """Return the path of a version's manifest file."""
     return folder / "_versions" / f"{LAST_VERSION - version}.manifest"

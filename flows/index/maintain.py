@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.core.project import Project
-from flows.index.manifest import IndexManifest, kept_manifests, manifest_file, published
+from flows.index.layout import tables_on_disk
+from flows.index.manifest import IndexManifest, database, kept_manifests, manifest_file, published
 
 NEVER = timedelta(days=36_500)  # no version is that old: nothing is cleaned up
 GRACE = timedelta(minutes=1)  # Lance reads the clock later than we do: keeps the oldest kept version behind the horizon
@@ -67,7 +68,7 @@ def retire(
     for manifest in gone:
         manifest_file(project, manifest.tag).unlink(missing_ok=True)
     kept = [manifest for manifest in kept if manifest not in gone]
-    for name in set(connection.table_names()) - {manifest.table for manifest in kept} - {table.name}:
+    for name in set(tables_on_disk(database(project))) - {manifest.table for manifest in kept} - {table.name}:
         connection.drop_table(name)
     unused = set(table.tags.list()) - {manifest.tag for manifest in kept if manifest.table == table.name}
     for tag in unused:

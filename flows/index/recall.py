@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.index.filters import ids_in
-from flows.index.schema import KEY, Vectors
+from flows.index.schema import KEY, Vectors, matrix
 from flows.index.search import Probing, nearest
 
 K = 10  # recall@10 is the measure's name
@@ -78,7 +78,7 @@ def sampled_queries(table: Any, ids: Sequence[str], size: int, seed: int) -> Vec
     if not chosen:
         return np.empty((0, dims), dtype=np.float32)
     taken = table.search().where(ids_in(KEY, chosen)).select([KEY, "vector"]).to_arrow().sort_by(KEY)
-    vectors = taken["vector"].combine_chunks().flatten().to_numpy().reshape(-1, dims)
+    vectors = matrix(taken)
     noise = generator.normal(size=vectors.shape)
     moved = vectors + NOISE_LENGTH * noise / np.linalg.norm(noise, axis=1, keepdims=True)
     return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)

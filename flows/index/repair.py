@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.core.project import Project
-from flows.index.layout import manifest_path, table_folder, versions_on_disk
+from flows.index.layout import manifest_path, table_folder, tables_on_disk, versions_on_disk
 from flows.index.manifest import database, kept_manifests
 from flows.index.schema import fingerprint_id, stored_fingerprint, table_schema
 from flows.index.verify import damages
@@ -30,16 +30,14 @@ def open_or_create(project: Project, connection: Any, fingerprint: Mapping[str, 
         rebuild: Begin anew although the table is fine.
     """
     schema, wanted = table_schema(fingerprint), fingerprint_id(fingerprint)
-    for name in connection.table_names():
+    for name in tables_on_disk(database(project)):
         table = open_newest(project, connection, name)
         if table is not None and fingerprint_id(stored_fingerprint(table.schema)) == wanted:
             if rebuild or _is_damaged(project, name, int(table.version)) or not table.schema.equals(schema):
                 return connection.create_table(name, schema=schema, mode="overwrite")
             return table
-    name = FIRST_TABLE
-    if FIRST_TABLE in connection.table_names():
-        name = f"{FIRST_TABLE}-{wanted[:12]}"
-    return connection.create_table(name, schema=schema)
+    free = FIRST_TABLE not in tables_on_disk(database(project))
+    return connection.create_table(FIRST_TABLE if free else f"{FIRST_TABLE}-{wanted[:12]}", schema=schema)
 
 
 def open_newest(project: Project, connection: Any, name: str) -> Any:

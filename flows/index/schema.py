@@ -103,6 +103,13 @@ def to_arrow(rows: "pd.DataFrame", vectors: Vectors, schema: "arrow.Schema") -> 
     return arrow.table(columns, schema=schema)
 
 
+def matrix(table: "arrow.Table", column: str = "vector") -> Vectors:
+    """Return a vector column as an array of shape (rows, dims)."""
+    dims = table.schema.field(column).type.list_size
+    joined: Any = table[column].combine_chunks()
+    return np.asarray(joined.flatten().to_numpy(), dtype=np.float32).reshape(-1, dims)
+
+
 def _check(ids: Sequence[str], vectors: Vectors, dims: int) -> None:
     if vectors.shape != (len(ids), dims):
         raise ContractError(

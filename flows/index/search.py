@@ -13,7 +13,7 @@ import numpy as np
 from flows.core.errors import UsageError
 from flows.index.filters import Filters
 from flows.index.fusion import Fusion, fuse
-from flows.index.schema import KEY, SHOWN, Vectors
+from flows.index.schema import KEY, SHOWN, Vectors, matrix
 
 Mode = Literal["hybrid", "vector", "text"]
 ROUNDING = 9  # decimals kept of a score: float32 sums differ in later ones
@@ -112,7 +112,7 @@ def _rows(query: Any, where: str | None, limit: int, score: str) -> list[dict[st
     if where is not None:
         query = query.where(where, prefilter=True)
     found = query.select([*SHOWN, "vector", score]).limit(limit).to_arrow()
-    vectors = found["vector"].combine_chunks().flatten().to_numpy().reshape(found.num_rows, -1)
+    vectors = matrix(found)
     rows: list[dict[str, Any]] = found.drop_columns(["vector"]).to_pylist()
     return [row | {"vector": vectors[place]} for place, row in enumerate(rows)]
 

@@ -27,7 +27,7 @@ from flows.index.maintain import retire
 from flows.index.manifest import IndexManifest, content_tag, database, manifest_file, publish, read_manifest
 from flows.index.recall import sampled_queries
 from flows.index.repair import open_or_create
-from flows.index.schema import Vectors, to_arrow
+from flows.index.schema import Vectors, matrix, to_arrow
 from flows.index.verify import damages, flush, hashes
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class Writer:
         for start in range(0, len(chunk_ids), upsert.IDS_PER_FILTER):
             where = ids_in("chunk_id", chunk_ids[start : start + upsert.IDS_PER_FILTER])
             rows = self._table.search().where(where).select(["chunk_id", "vector"]).to_arrow()
-            matrix = rows["vector"].combine_chunks().flatten().to_numpy().reshape(-1, dims)
-            found.update(zip(rows["chunk_id"].to_pylist(), matrix, strict=True))
+            found.update(zip(rows["chunk_id"].to_pylist(), matrix(rows), strict=True))
         return np.array([found[chunk] for chunk in chunk_ids], dtype=np.float32).reshape(-1, dims)
 
     def upsert(self, rows: "pd.DataFrame", vectors: Vectors) -> None:

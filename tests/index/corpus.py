@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from flows.core.ids import chunk_id, document_id, document_version, sha256
 from flows.index.kinds import Build
@@ -69,13 +68,3 @@ def publish(project, documents, now, *, build=None, fingerprint=FINGERPRINT, **o
     with open_writer(project, fingerprint) as writer:
         apply(writer, documents)
         return writer.publish(build or Build(recall_queries=5), now=now, **options)
-
-
-@pytest.fixture
-def some():
-    """Three documents; one line stands in two of them."""
-    return {
-        "alpha.md": "the cat sat on the mat\nevery invoice has a number",
-        "beta.md": "a release is promoted by the gate\nevery invoice has a number",
-        "gamma.md": "compaction merges small files",
-    }

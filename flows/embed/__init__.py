@@ -1,0 +1,1 @@
+"""Stage embed: keep the index equal to the chunks."""

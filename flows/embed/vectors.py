@@ -1,0 +1,43 @@
+"""Get the vector of every row that is to be written, embedding no text that has one already."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flows.core.ids import content_id
+from flows.index.schema import Vectors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUERY_WORDS = 12  # about the length of a question
+
+
+def vectors_for(
+    rows: "pd.DataFrame", known: Mapping[str, Vectors], embed: Callable[[Sequence[str]], Vectors]
+) -> Vectors:
+    """Return one vector per row, shape (rows, dims).
+
+    Args:
+        rows: Columns `vector_key` and `vector_text`; equal keys have equal texts. At least one row.
+        known: Vectors by key.
+        embed: Embeds distinct texts; called at most once, and not at all when all are known.
+    """
+    missing = rows[~rows["vector_key"].isin(known.keys())].drop_duplicates("vector_key")
+    found = dict(known)
+    if len(missing):
+        found.update(zip(missing["vector_key"], embed(missing["vector_text"].tolist()), strict=True))
+    return np.stack([found[key] for key in rows["vector_key"]])
+
+
+def query_texts(rows: "pd.DataFrame", size: int, seed: int) -> list[str]:
+    """Return the first words of up to `size` texts, as stand-ins for questions.
+
+    The texts with the smallest seeded hashes are taken, so that a small change of the corpus
+    changes few of them and costs few new embeddings.
+    """
+    texts = rows.drop_duplicates("vector_key").sort_values("vector_key")
+    order = sorted((content_id(seed, key), text) for key, text in zip(texts["vector_key"], texts["text"], strict=True))
+    starts = (" ".join(text.split()[:QUERY_WORDS]) for _, text in order)
+    return [start for start in starts if start][:size]
