@@ -94,7 +94,6 @@ class Caller:
         self.usage = ProviderUsage()
         self._given_up = 0  # calls in a row that found no provider
         self.sender = Sender(params, clock, seed=ledger.run_id)
-        self._slots = asyncio.Semaphore(params.concurrency)
 
     def price(self, endpoint: Endpoint, model: str, when: datetime, input_tokens: int = 0) -> Price | None:
         """Return what the model that will bill costs, or None when nobody knows."""
@@ -111,7 +110,7 @@ class Caller:
             ProviderDownError: The provider is away, or wants a longer wait than `provider.deadline_s`.
             BudgetError: The worst case of this call does not fit into the budget.
         """
-        async with self._slots:
+        async with ask.endpoint.slots:
             deadline = monotonic() + self.params.deadline_s
             try:
                 return await self._once(ask, deadline, repeat_of=None)

@@ -193,7 +193,7 @@ class Provider:
             rows[key] = row
             session.progress("answers", len(rows), total)
 
-        workers = min(session.params.concurrency, len(todo))
+        workers = min(max(endpoint.concurrency for endpoint in endpoints.values()), len(todo))
         session.loop.run(work_through(todo.items(), one, workers=workers, stop=caller.sender.stop))
         new = [rows[key] for key in todo]
         if all(isinstance(row, ProviderFailure) and row.error_class in _AWAY for row in new):
@@ -215,14 +215,14 @@ class Provider:
                 checked = (await session.caller.deliver(ask)).checked
             except RowFailedError as error:
                 raise _embedding_error(model, error) from None
-            fingerprints.same_model(session, model, checked.model)
+            fingerprints.same_model(session, model, checked.model, dims=checked.value.shape[1])
             keys = [key for key, _ in batch]
             if keep:
                 session.cache.put_vectors(keys, checked.value)
             found.update(zip(keys, checked.value, strict=True))
             session.progress("vectors", len(found), total)
 
-        workers = min(params.concurrency, len(batches))
+        workers = min(endpoint.concurrency, len(batches))
         session.loop.run(work_through(batches, one, workers=workers, stop=session.caller.sender.stop))
 
     def _stacked(self, vectors: list[Vectors]) -> Vectors:

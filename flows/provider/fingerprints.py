@@ -68,8 +68,8 @@ def _steady(session: "Session", model: str, probe: Callable[[Sequence[str]], Vec
     return vectors
 
 
-def same_model(session: "Session", asked: str, answered: str) -> None:
-    """Remember which model answered first, and refuse the vectors of another one.
+def same_model(session: "Session", asked: str, answered: str, *, dims: int) -> None:
+    """Remember which model answered first and how long its vectors are, and refuse the vectors of another one.
 
     Raises:
         ProviderRefusedError: The provider now answers with another model under the same name.
@@ -77,9 +77,10 @@ def same_model(session: "Session", asked: str, answered: str) -> None:
     name = f"model {session.space(asked)}"
     first = session.cache.get_note(name)
     if first is None:
-        session.cache.put_note(name, answered)
-    elif first != answered:
+        session.cache.put_note(name, [answered, dims])
+    elif first != [answered, dims]:
         raise ProviderRefusedError(
-            f"embedding model {asked!r} was answered by {answered!r} and earlier by {first!r}. Two models must never "
-            "share an index: pin a dated name in provider.embedding_model and run `llmops embed` again."
+            f"embedding model {asked!r} was answered by {answered!r} ({dims} dimensions) and earlier by {first[0]!r} "
+            f"({first[1]}). Two models must never share an index: pin a dated name in provider.embedding_model and "
+            "run `llmops embed` again."
         )

@@ -34,6 +34,9 @@ class ProviderParams(Section):
     )
 
     concurrency: int = Field(8, ge=1, le=256, description="Requests in flight at once.")
+    local_concurrency: int = Field(
+        2, ge=1, le=64, description="The same for the embedded server; more than processors only lengthens latencies."
+    )
     deadline_s: float = Field(120.0, gt=0, le=3600, description="Longest time for one call with all its repeats.")
     timeout_s: float = Field(60.0, gt=0, le=3600, description="Longest time for one request.")
     connect_timeout_s: float = Field(5.0, gt=0, le=60, description="Longest time to open a connection.")

@@ -134,12 +134,12 @@ def price_at(
     """
     if provider == "local":
         return local_price(model)
-    return _own_price(provider, model, when.astimezone(UTC).date(), own) or _library_price(
-        provider, model, when, input_tokens, base_url
-    )
+    return own_price(provider, model, when, own) or _library_price(provider, model, when, input_tokens, base_url)
 
 
-def _own_price(provider: str, model: str, day: date, own: OwnPrices) -> Price | None:
+def own_price(provider: str, model: str, when: datetime, own: OwnPrices) -> Price | None:
+    """Return the project's own price at a moment, or None."""
+    day = when.astimezone(UTC).date()
     active = [
         entry
         for entry in own
@@ -157,7 +157,8 @@ def _own_price(provider: str, model: str, day: date, own: OwnPrices) -> Price | 
 
 
 @lru_cache(maxsize=512)
-def _library_model(provider: str, model: str, base_url: str | None) -> Any:
+def library_model(provider: str, model: str, base_url: str | None) -> Any:
+    """Return what genai-prices knows about a model, or None."""
     from genai_prices.data_snapshot import get_snapshot
 
     snapshot = get_snapshot()
@@ -174,7 +175,7 @@ def _library_model(provider: str, model: str, base_url: str | None) -> Any:
 def _library_price(provider: str, model: str, when: datetime, size: int, base_url: str | None) -> Price | None:
     from importlib.metadata import version
 
-    info = _library_model(provider, model, base_url)
+    info = library_model(provider, model, base_url)
     if info is None:
         return None
     prices = info.get_prices(when)

@@ -5,6 +5,7 @@ name goes to the hosted provider, which must then be configured. `auto` means ho
 """
 
 import os
+import threading
 from contextlib import ExitStack
 from functools import cached_property
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from uuid import uuid4
 from flows.core.calls import journal
 from flows.core.clock import Clock
 from flows.core.code import code_sha256
-from flows.core.errors import SettingsError, did_you_mean
+from flows.core.errors import SettingsError, UsageError, did_you_mean
 from flows.core.progress import Progress
 from flows.core.project import Project
 from flows.core.settings import Settings
@@ -86,6 +87,7 @@ class Session:
         own_prices = load_prices(project)
         self._stack = ExitStack()
         self._endpoints: dict[bool, Endpoint] = {}
+        self._starting = threading.Lock()
         with ExitStack() as stack:
             self.cache = Cache(project)
             stack.callback(self.cache.close)
@@ -107,12 +109,13 @@ class Session:
     def endpoint(self, model: str) -> Endpoint:
         """Return where a model is asked; starts the embedded server at its first use."""
         local = is_local(model)
-        if local not in self._endpoints:
-            require_provider(model, self.settings)
-            endpoint = self._start_local() if local else self._hosted()
-            self._endpoints[local] = endpoint
-            self._stack.callback(lambda: self.loop.run(endpoint.close()))
-        return self._endpoints[local]
+        with self._starting:
+            if local not in self._endpoints:
+                require_provider(model, self.settings)
+                endpoint = self._start_local() if local else self._hosted()
+                self._endpoints[local] = endpoint
+                self._stack.callback(lambda: self.loop.run(endpoint.close()))
+            return self._endpoints[local]
 
     def _hosted(self) -> Endpoint:
         key = self.settings.openai_api_key
@@ -128,7 +131,9 @@ class Session:
 
         state = self.project.state("provider")
         url = self._stack.enter_context(running(state, threads=_processors(), embedder=lambda: self._minilm))
-        return Endpoint(url, key=None, params=self.params, clock=self.clock, name="local")
+        return Endpoint(
+            url, key=None, params=self.params, clock=self.clock, name="local", concurrency=self.params.local_concurrency
+        )
 
     @cached_property
     def _minilm(self) -> "Embedder":
@@ -160,6 +165,10 @@ class Session:
 
 
 def _limits(params: ProviderParams, max_usd: float | None) -> Limits:
+    if max_usd is not None and not 0 <= max_usd < float("inf"):
+        raise UsageError(
+            f"--max-usd must be a number of dollars from 0 on, not {max_usd!r}. Leave it out for no limit."
+        )
     run = [limit for limit in (max_usd, params.budget_usd_per_run) if limit is not None]
     return Limits(min(run) if run else None, params.budget_usd_per_day, params.budget_usd_per_month)
 

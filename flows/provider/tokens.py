@@ -14,6 +14,7 @@ from flows.provider.requests import Message
 
 # OpenAI's cookbook: every message is framed by 3 tokens and the answer is primed by 3.
 FRAME_TOKENS = 3
+PART_CHARS = 100_000  # the library refuses a million; a cut costs at most one token
 _CL100K = ("gpt-4-", "gpt-4", "gpt-3.5", "text-embedding-")
 _O200K = ("gpt-4o", "gpt-4.1", "gpt-4.5")
 
@@ -33,7 +34,7 @@ def _encoding(name: str) -> Any:
 
 def count(text: str, model: str) -> int:
     """Return the number of tokens of a text."""
-    return len(_encoding(encoding_name(model)).encode_ordinary(clean(text)))
+    return len(_encode(text, model))
 
 
 def count_messages(messages: Iterable[Message], model: str, schema: Mapping[str, Any] | None = None) -> int:
@@ -44,8 +45,13 @@ def count_messages(messages: Iterable[Message], model: str, schema: Mapping[str,
 
 def truncate(text: str, tokens_max: int, model: str) -> str:
     """Return the longest beginning of a text that has at most `tokens_max` tokens."""
-    encoding = _encoding(encoding_name(model))
-    tokens = encoding.encode_ordinary(clean(text))
+    tokens = _encode(text, model)
     if len(tokens) <= tokens_max:
         return text
-    return str(encoding.decode(tokens[:tokens_max], errors="ignore"))
+    return str(_encoding(encoding_name(model)).decode(tokens[:tokens_max], errors="ignore"))
+
+
+def _encode(text: str, model: str) -> list[int]:
+    encoding, text = _encoding(encoding_name(model)), clean(text)
+    parts = (text[start : start + PART_CHARS] for start in range(0, len(text), PART_CHARS))
+    return [token for part in parts for token in encoding.encode_ordinary(part)]

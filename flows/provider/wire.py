@@ -38,19 +38,23 @@ class Endpoint:
     Args:
         base_url: The address, such as `https://api.openai.com/v1`.
         key: The key, or None.
+        concurrency: Requests in flight at once; None = `provider.concurrency`.
         name: What the calls log and the price list call it; None = from the address.
         params: Time and size limits.
         clock: Reads dates in `Retry-After` against.
     """
 
     def __init__(
-        self, base_url: str, *, key: str | None, params: ProviderParams, clock: Clock, name: str | None = None
-    ) -> None:
+        self, base_url: str, *, key: str | None, params: ProviderParams, clock: Clock, name: str | None = None,
+        concurrency: int | None = None,
+    ) -> None:  # fmt: skip
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         host = urlsplit(base_url).hostname or base_url
         self.base_url, self.name = base_url, name or ("openai" if base_url == OPENAI_URL else host)
         self.openai_dialect = host.endswith((".openai.com", ".azure.com"))
+        self.concurrency = concurrency or params.concurrency
+        self.slots = asyncio.Semaphore(self.concurrency)
         self.paused_until = 0.0  # monotonic seconds: every worker shares the provider's request to wait
         self._key, self._params, self._clock = key or _NO_KEY, params, clock
         http = DefaultAsyncHttpxClient(

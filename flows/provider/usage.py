@@ -1,0 +1,94 @@
+"""Read billed tokens out of any provider's response body, and price them.
+
+Providers disagree: Anthropic counts cached tokens beside the input, OpenAI inside it; some put reasoning
+inside the output and some beside it. genai-prices knows each provider's forms; here all of them become
+one meaning (`outcomes.Tokens`: cached inside input, reasoning inside output).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flows.core.errors import InputError, did_you_mean
+from flows.provider.outcomes import Tokens
+from flows.provider.prices import OwnPrices, cost_usd, library_model, own_price, price_at
+
+
+@dataclass(frozen=True)
+class BilledBody:
+    """What one response body was billed for; `cost_usd` is None when the model is unpriced."""
+
+    tokens: Tokens
+    cost_usd: float | None
+    price_source: str | None
+
+
+def usage_from_body(body: Mapping[str, Any], provider: str) -> Tokens:
+    """Return the billed tokens of a response body.
+
+    Args:
+        body: The decoded JSON of the response.
+        provider: Whose form it has: `openai`, `anthropic`, `google`, `aws`, ….
+
+    Raises:
+        InputError: The provider's forms are not known, or the body has none of them.
+    """
+    return _tokens(_extract(body, provider))
+
+
+def price_body(
+    body: Mapping[str, Any], provider: str, model: str, when: datetime, *, own: OwnPrices = ()
+) -> BilledBody:
+    """Return what a response body was billed for and what that cost at a moment.
+
+    The project's own prices win; the library also prices audio, images and web searches, which have no own prices.
+    """
+    usage = _extract(body, provider)
+    tokens = _tokens(usage)
+    price = price_at(provider, model, when, own=own, input_tokens=tokens.input)
+    if price is None:
+        return BilledBody(tokens, None, None)
+    if provider == "local" or own_price(provider, model, when, own) is not None:
+        return BilledBody(tokens, cost_usd(tokens, price), price.source)
+    total = library_model(provider, model, None).get_prices(when).calc_price(usage)["total_price"]
+    return BilledBody(tokens, float(total), price.source)
+
+
+def _extract(body: Mapping[str, Any], provider: str) -> Any:
+    from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+
+    providers = get_snapshot().providers
+    found = find_provider_by_id(providers, "openai" if provider == "local" else provider)
+    if found is None or not found.extractors:
+        known = [item.id for item in providers if item.extractors]
+        raise InputError(
+            f"the form of usage of provider {provider!r} is not known.{did_you_mean(provider, known)} "
+            "Name one of: " + ", ".join(sorted(known)) + "."
+        )
+    usages = [usage for extractor in found.extractors if (usage := _read(extractor, body)) is not None]
+    if usages:
+        return max(usages, key=_explained)  # several forms may fit; the right one explains most of the body
+    forms = ", ".join(extractor.api_flavor for extractor in found.extractors)
+    raise InputError(f"the body holds no usage in a form of {provider!r} ({forms}). Pass the whole response body.")
+
+
+def _read(extractor: Any, body: Mapping[str, Any]) -> Any:
+    try:
+        return extractor.extract(body)[1]
+    except ValueError:
+        return None
+
+
+def _explained(usage: Any) -> int:
+    return len(vars(usage))
+
+
+def _tokens(usage: Any) -> Tokens:
+    return Tokens(
+        input=int(usage.reported_value("input_tokens")),
+        output=int(usage.reported_value("output_tokens")),
+        cached=int(usage.reported_value("cache_read_tokens")),
+        reasoning=int(usage.reported_value("output_reasoning_tokens")),
+        cache_write=int(usage.reported_value("cache_write_tokens")),
+    )
