@@ -1,0 +1,120 @@
+"""Bring a test set up to date: keep what holds, propose, reject, choose, in that order.
+
+Pure: documents and stored questions in, new table out. Running it again on its own result
+changes nothing, which is what makes the stage repeatable.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from flows.core.contracts import QUESTIONS
+from flows.core.errors import InputError
+from flows.core.progress import Progress, silent
+from flows.core.tables import empty
+from flows.testset.complex import complex_questions
+from flows.testset.distracting import distracting_questions
+from flows.testset.drafts import Corpus, Draft
+from flows.testset.filters import Filter, Rejections
+from flows.testset.follow import Existing, Followed, follow
+from flows.testset.params import TestsetParams
+from flows.testset.questions import simple_questions
+from flows.testset.select import Selection
+from flows.testset.spans import Version
+from flows.testset.unanswerable import unanswerable_questions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Propose = Callable[[Corpus], Iterable[Draft]]
+
+
+def build(
+    documents: "pd.DataFrame",
+    stored: "pd.DataFrame",
+    params: TestsetParams,
+    *,
+    propose: Propose | None = None,
+    progress: Progress = silent,
+) -> tuple["pd.DataFrame", Rejections, Followed]:
+    """Return the new test set, why drafts were refused, and what became of the stored questions.
+
+    Args:
+        documents: Table `documents`.
+        stored: Table `questions` of the last run; no rows at the first.
+        params: What is wanted.
+        propose: One more source of simple questions, such as a model; the same rules apply to it.
+        progress: Told after each question type.
+
+    Raises:
+        InputError: There is no document to ask about.
+    """
+    if documents.empty:
+        raise InputError("table 'documents' is empty: there is nothing to ask about. See data/ingest/quarantine.")
+    versions = _versions(documents)
+    corpus = _corpus(documents, versions, params.languages)
+    followed = follow(stored, versions, corpus.vocabulary)
+    rejections = Rejections()
+    selection = Selection(params, rejections)
+    for item in followed.questions:
+        selection.keep(item.draft, live=not item.stale)
+    found = [*simple_questions(corpus), *(propose(corpus) if propose else ())]
+    rules = Filter.of(corpus, params, found)
+    good = [draft for draft in found if _passes(draft, rules, rejections)]
+    made: tuple[tuple[str, Callable[[], Iterable[Draft]]], ...] = (
+        ("simple", lambda: good),
+        ("complex", lambda: complex_questions(good)),
+        ("distracting", lambda: distracting_questions(corpus, good, params.seed)),
+        ("unanswerable", lambda: unanswerable_questions(corpus, good)),
+    )
+    for number, (question_type, drafts) in enumerate(made, start=1):
+        selection.add(question_type, list(drafts()), rules)
+        progress("question types", number, len(made))
+    return _table(followed.questions, selection.chosen), rejections, followed
+
+
+def _versions(documents: "pd.DataFrame") -> dict[str, Version]:
+    columns = (documents[name] for name in ("document_id", "document_version", "text"))
+    return {name: Version(version, text) for name, version, text in zip(*columns, strict=True)}
+
+
+def _corpus(documents: "pd.DataFrame", versions: dict[str, Version], languages: Sequence[str]) -> Corpus:
+    """Read the documents that templates fit, equal texts once."""
+    readable = documents[documents["language"].isin(languages)].sort_values("source_uri")
+    first = readable.drop_duplicates("document_version")
+    titles = dict(zip(first["document_id"], first["title"], strict=True))
+    return Corpus.read({name: (title, versions[name]) for name, title in titles.items()})
+
+
+def _passes(draft: Draft, rules: Filter, rejections: Rejections) -> bool:
+    reason = rules.reason(draft)
+    if reason:
+        rejections.note(draft, reason)
+    return reason is None
+
+
+def _table(existing: Sequence[Existing], chosen: Sequence[Draft]) -> "pd.DataFrame":
+    import pandas as pd
+
+    old = [_row(item.draft, item.question_id, item.reviewed_by, item.stale) for item in existing]
+    new = [_row(draft, draft.question_id, None, False) for draft in chosen]
+    if not old + new:
+        return empty(QUESTIONS)
+    return pd.DataFrame(old + new).sort_values("question_id", ignore_index=True)
+
+
+def _row(draft: Draft, question_id: str, reviewed_by: str | None, stale: bool) -> dict[str, object]:
+    return {
+        "question_id": question_id,
+        "question": draft.question,
+        "question_type": draft.question_type,
+        "reference_answer": draft.answer,
+        "reference_spans": json.dumps([span.to_json() for span in draft.spans], ensure_ascii=False),
+        "answerable": draft.question_type != "unanswerable",
+        "origin": draft.method,
+        "topic": draft.topic,
+        "document_id": draft.document_id or None,
+        "document_version": draft.spans[0].document_version if draft.spans else None,
+        "reviewed_by": reviewed_by,
+        "stale": stale,
+    }

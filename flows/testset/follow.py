@@ -1,0 +1,92 @@
+"""Let existing questions follow their documents through edits, moves and deletions.
+
+A question whose gold survives is anchored anew; one whose gold is gone is stale and leaves the
+gate; one whose document is gone is retired, unless a person reviewed it, which keeps it as stale.
+A stale question whose text returns is live again. An unanswerable one is stale once the corpus
+begins to speak of what it asks for.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from flows.testset.drafts import Draft
+from flows.testset.spans import Span, Version, anchor_all
+from flows.testset.unanswerable import still_absent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A question of the stored test set, after looking at the current documents."""
+
+    draft: Draft
+    question_id: str
+    reviewed_by: str | None
+    stale: bool
+    moved: bool = False
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What became of the stored questions."""
+
+    questions: tuple[Existing, ...]
+    retired: int
+
+
+def follow(frame: "pd.DataFrame", documents: Mapping[str, Version], vocabulary: frozenset[str]) -> Followed:
+    """Look at every stored question in the light of the current documents.
+
+    Args:
+        frame: The stored table `questions`.
+        documents: Current version of every document by id.
+        vocabulary: Content stems of the corpus.
+    """
+    stored = [_stored(row) for row in frame.to_dict("records")]
+    seen = [_now(item, documents, vocabulary) for item in stored]
+    kept = tuple(item for item in seen if item is not None)
+    return Followed(kept, retired=len(seen) - len(kept))
+
+
+def _stored(row: Mapping[Any, Any]) -> Existing:
+    spans = tuple(_span(item) for item in json.loads(row["reference_spans"]))
+    draft = Draft(
+        question=row["question"],
+        question_type=row["question_type"],
+        answer=row["reference_answer"],
+        spans=spans,
+        method=row["origin"],
+        topic=row["topic"],
+        document_id=_text(row["document_id"]) or "",
+    )
+    return Existing(draft, row["question_id"], _text(row["reviewed_by"]), bool(row["stale"]))
+
+
+def _span(item: Mapping[str, Any]) -> Span:
+    start, end = int(item["start"]), int(item["end"])
+    return Span(item["document_id"], item["document_version"], start, end, item.get("quote", ""))
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _now(item: Existing, documents: Mapping[str, Version], vocabulary: frozenset[str]) -> Existing | None:
+    draft = item.draft
+    if not draft.spans:
+        gone = bool(draft.document_id) and draft.document_id not in documents
+        return _gone(item) if gone else replace(item, stale=not still_absent(draft.method, vocabulary))
+    if any(span.document_id not in documents for span in draft.spans):
+        return _gone(item)
+    spans = anchor_all(draft.spans, documents)
+    if spans is None:
+        return replace(item, stale=True)
+    return replace(item, draft=replace(draft, spans=spans), stale=False, moved=spans != draft.spans)
+
+
+def _gone(item: Existing) -> Existing | None:
+    return replace(item, stale=True) if item.reviewed_by else None

@@ -1,0 +1,79 @@
+"""Choose which good questions enter the test set: spread over documents and methods, by seed.
+
+Existing questions come first and are never exchanged for others; new ones fill what is missing.
+A document without any question gets one even when the wanted number is reached, so that new
+topics are asked about.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from flows.core.ids import sha256
+from flows.testset.drafts import Draft
+from flows.testset.filters import Filter, Rejections, near_duplicate
+from flows.testset.params import TestsetParams
+
+
+class Selection:
+    """The questions of the set so far; `add` fills one type."""
+
+    def __init__(self, params: TestsetParams, rejections: Rejections) -> None:
+        self.params, self.rejections = params, rejections
+        self.chosen: list[Draft] = []
+        self._per_document: Counter[str] = Counter()
+        self._per_type: Counter[str] = Counter()
+        self._terms: dict[str, list[frozenset[str]]] = defaultdict(list)
+        self._ids: set[str] = set()
+
+    def keep(self, draft: Draft, *, live: bool) -> None:
+        """Count an existing question; a stale one keeps its id but leaves its place to a new one."""
+        self._ids.add(draft.question_id)
+        if live:
+            self._count(draft)
+
+    def add(self, question_type: str, drafts: Sequence[Draft], rules: Filter) -> None:
+        """Fill up the type with the best-spread drafts that pass the rules."""
+        wanted = self.params.questions_per_type.get(question_type, 0)
+        if not wanted:
+            return
+        for draft in spread(drafts, self.params.seed):
+            full = self._per_type[question_type] >= wanted
+            if full and (question_type != "simple" or self._per_document[draft.document_id]):
+                continue
+            if draft.document_id and self._per_document[draft.document_id] >= self.params.questions_per_document_max:
+                continue
+            if draft.question_id not in self._ids and self._good(draft, rules):
+                self._ids.add(draft.question_id)
+                self.chosen.append(draft)
+                self._count(draft)
+
+    def _good(self, draft: Draft, rules: Filter) -> bool:
+        reason = rules.reason(draft)
+        if reason is None and near_duplicate(
+            draft, self._terms[draft.question_type], self.params.near_duplicate_similarity
+        ):
+            reason = "near_duplicate"
+        if reason:
+            self.rejections.note(draft, reason)
+        return reason is None
+
+    def _count(self, draft: Draft) -> None:
+        self._per_type[draft.question_type] += 1
+        self._terms[draft.question_type].append(draft.terms)
+        if draft.document_id:
+            self._per_document[draft.document_id] += 1
+
+
+def spread(drafts: Sequence[Draft], seed: int) -> Iterator[Draft]:
+    """Yield drafts one document after the other, and within a document one method after the other."""
+    documents: dict[str, dict[str, list[Draft]]] = defaultdict(lambda: defaultdict(list))
+    for draft in sorted(drafts, key=lambda item: _rank(seed, item.question_id)):
+        documents[draft.document_id or draft.question_id][draft.method].append(draft)
+    order = sorted(documents, key=lambda name: _rank(seed, name))
+    columns = [[draft for turn in zip_longest(*documents[name].values()) for draft in turn if draft] for name in order]
+    return (draft for turn in zip_longest(*columns) for draft in turn if draft)
+
+
+def _rank(seed: int, name: str) -> str:
+    return sha256(f"{seed}:{name}")

@@ -1,0 +1,101 @@
+"""Stage `testset`: keep the questions that still hold, replace the others, publish why drafts were refused."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from flows.core.clock import Clock, utc_now
+from flows.core.contracts import DOCUMENTS, QUESTIONS
+from flows.core.files import write_json
+from flows.core.main import run_stage_main
+from flows.core.progress import Progress, silent
+from flows.core.project import Project
+from flows.core.runs import Job, RunRecord
+from flows.core.tables import empty, read_table, write_table
+from flows.testset.build import build
+from flows.testset.filters import Rejections
+from flows.testset.follow import Followed
+from flows.testset.params import TestsetParams
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(
+    project_dir: str = ".",
+    *,
+    force: bool = False,
+    max_usd: float | None = None,
+    progress: Progress = silent,
+    clock: Clock = utc_now,
+) -> RunRecord:
+    """Bring the test set up to date with the documents."""
+    project = Project.open(project_dir)
+    params = TestsetParams.load(project)
+    documents = project.data("ingest", "documents.parquet")
+    job = Job(project, "testset", params=params.model_dump(mode="json"), inputs=[documents], clock=clock)
+    if not force and (done := job.unchanged()):
+        return done
+    with job.running() as record:
+        frame = read_table(documents, DOCUMENTS, remedy="Run `llmops ingest`")
+        stored = _stored(project)
+        if params.generator == "llm":
+            from flows.testset.llm import proposing  # the provider is opened only where it is wanted
+
+            with proposing(project, params, max_usd=max_usd, progress=progress) as proposer:
+                made = build(frame, stored, params, propose=proposer.drafts, progress=progress)
+            record.calls, record.cost_usd = proposer.calls, proposer.cost_usd
+        else:
+            made = build(frame, stored, params, progress=progress)
+        _publish(job, record, *made)
+    return record
+
+
+def _stored(project: Project) -> "pd.DataFrame":
+    path = project.data("testset", "questions.parquet")
+    if not path.exists():
+        return empty(QUESTIONS)
+    return read_table(path, QUESTIONS, remedy="Restore it (`dvc checkout`) or delete it to start a new test set")
+
+
+def _publish(job: Job, record: RunRecord, table: "pd.DataFrame", rejections: Rejections, followed: Followed) -> None:
+    folder = job.project.data("testset")
+    write_table(folder / "questions.parquet", table, QUESTIONS)
+    write_json(folder / "rejections.json", {"rejected": rejections.table()})
+    job.add_outputs(record, folder / "questions.parquet", folder / "rejections.json")
+    live = table[~table["stale"]]
+    record.seed = record.params["seed"]
+    record.counts = {
+        "questions": len(live),
+        "documents": int(live["document_id"].nunique()),
+        "stale": int(table["stale"].sum()),
+        "kept": sum(not item.stale for item in followed.questions),
+        "moved": sum(item.moved and not item.stale for item in followed.questions),
+        "retired": followed.retired,
+        "new": len(table) - len(followed.questions),
+        "rejected": sum(rejections.counts.values()),
+        **{f"type_{name}": int(count) for name, count in sorted(Counter(live["question_type"]).items())},
+    }
+    record.summary = _summary(record.counts)
+
+
+def _summary(counts: dict[str, int]) -> str:
+    types = ", ".join(f"{count} {name.removeprefix('type_')}" for name, count in counts.items() if "type_" in name)
+    return (
+        f"{counts['questions']} questions about {counts['documents']} documents ({types or 'none'}): "
+        f"{counts['new']} new, {counts['kept']} kept, {counts['stale']} stale, {counts['retired']} retired; "
+        f"{counts['rejected']} drafts rejected"
+    )
+
+
+def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None = None) -> str:
+    """Run the stage and return its summary: the JSON-able form that a Prefect task returns."""
+    return run(project_dir, force=force, max_usd=max_usd).summary
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    run_stage_main(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The wording of questions: for each method a plain form and other ways to ask the same.
+
+`{s}` subject, `{v}` verb as written, `{b}` verb in base form, `{do}` do or does, `{be}` is or are,
+`{p}` participle, `{u}` unit, `{c}` condition, `{x}` table key,
+`{k}` and `{h}` column names, `{link}` of or for,
+`{inverted}` and `{plain}` a clause in question and in statement order.
+"""
+
+PLAIN = {
+    "definition": "What {be} {s}?",
+    "value": "What {be} {s}?",
+    "amount": "How many {u} {do} {s} {b}?",
+    "at_least": "What is the smallest number of {u} that {s} {v}?",
+    "at_most": "What is the largest number of {u} that {s} {v}?",
+    "object": "What {do} {s} {b}?",
+    "prepositional": "What {do} {s} {b} {p}?",
+    "manner": "How {be} {s} {p}?",
+    "place": "Where {be} {s} {p}?",
+    "moment": "When {inverted}?",
+    "reason": "Why {inverted}?",
+    "condition": "What happens when {c}?",
+    "duty": "What must {s} do?",
+    "ban": "What must {s} not do?",
+    "table": "What is the {h} {link} the {k} {x}?",
+    "table_verb": "What {do} the {k} {x} {b}?",
+}
+
+REPHRASED = {
+    "definition": (
+        "How would you explain {s} to somebody new?",
+        "In plain words, what is meant by {s}?",
+        "I keep reading about {s}; what exactly {be} {that}?",
+    ),
+    "value": ("Which number should I expect for {s}?", "How large {be} {s}, precisely?"),
+    "amount": ("Can you tell me the number of {u} that {s} {v}?",),
+    "at_least": ("At the very least, how many {u} {do} {s} {b}?",),
+    "at_most": ("How many {u} {do} {s} {b} before the limit is reached?",),
+    "object": (
+        "Which thing or things {do} {s} {b}, according to the documents?",
+        "Could you spell out what {s} {v}?",
+    ),
+    "prepositional": ("Could you spell out what {s} {v} {p}?",),
+    "manner": ("By what means {be} {s} {p}?", "In which way {be} {s} {p}?"),
+    "place": ("In which place would I find that {s} {be} {p}?",),
+    "moment": ("Under which circumstances {inverted}?", "At what point {inverted}?"),
+    "reason": ("What is the reason that {plain}?", "For what purpose or cause {inverted}?"),
+    "condition": ("Suppose {c}. What is the consequence?", "What should I expect as soon as {c}?"),
+    "duty": ("Which obligation applies to {s}?", "What {be} {s} required to do?"),
+    "ban": ("Which prohibition applies to {s}?", "What {be} {s} forbidden to do?"),
+    "table": ("When it comes to the {k} {x}, which {h} is listed?",),
+    "table_verb": ("Could you spell out what the {k} {x} {v}?",),
+}
+
+SYNONYMS = {
+    "stops": "halts", "stores": "keeps", "stored": "kept", "changed": "altered", "computed": "calculated",
+    "deleted": "removed", "checked": "verified", "shows": "displays", "needs": "requires", "need": "require",
+    "begins": "starts", "largest": "highest", "smallest": "lowest", "measured": "determined", "missing": "absent",
+    "gone": "no longer there", "chosen": "selected", "rejected": "turned down", "holds": "contains",
+    "hold": "contain", "prints": "outputs", "fails": "does not succeed", "stands": "is found",
+}  # fmt: skip
+
+JOINED = (
+    "What is the difference between {one} and {two}?",
+    "How do {one} and {two} differ from each other?",
+    "Compare {one} with {two}: what is each of them?",
+)
+
+DISTRACTIONS = (
+    "I have just read this: “{fact}” My question is about something else, though. {question}",
+    "A colleague told me: “{fact}” That aside, {question_low}",
+    "{fact} Leaving that alone, {question_low}",
+)

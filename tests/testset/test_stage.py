@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from flows.core.contracts import DOCUMENTS, QUESTIONS
+from flows.core.errors import InputError, ParamsError
+from flows.core.tables import read_table, write_table
+from flows.testset import stage
+from flows.testset.params import TestsetParams
+
+
+@pytest.fixture
+def zoo_project(project, zoo_frame):
+    write_table(project.data("ingest", "documents.parquet"), zoo_frame, DOCUMENTS)
+    return project
+
+
+def test_a_run_writes_questions_rejections_and_a_record(zoo_project):
+    record = stage.run(str(zoo_project.root))
+    table = read_table(zoo_project.data("testset", "questions.parquet"), QUESTIONS, remedy="-")
+    assert record.counts["questions"] == len(table) > 0
+    assert record.counts["rejected"] == sum(
+        row["count"] for row in json.loads(zoo_project.data("testset", "rejections.json").read_text())["rejected"]
+    )
+    assert "questions about 2 documents" in record.summary
+    assert record.calls == 0
+
+
+def test_a_second_run_has_nothing_to_do_and_a_forced_one_gives_the_same_bytes(zoo_project):
+    stage.run(str(zoo_project.root))
+    path = zoo_project.data("testset", "questions.parquet")
+    before = path.read_bytes()
+    assert not stage.run(str(zoo_project.root)).did_work
+    assert stage.run(str(zoo_project.root), force=True).did_work
+    assert path.read_bytes() == before
+
+
+def test_without_documents_the_error_names_the_earlier_stage(project):
+    with pytest.raises(InputError, match="llmops run --stages ingest,testset"):
+        stage.run(str(project.root))
+
+
+def test_wrong_params_are_named(zoo_project):
+    zoo_project.params_file.write_text("testset: {questions_per_type: {simpel: 3}}\n")
+    with pytest.raises(ParamsError, match="Did you mean 'simple'"):
+        stage.run(str(zoo_project.root))
+
+
+def test_an_imported_type_is_not_made_here():
+    with pytest.raises(ParamsError, match="imported, not made"):
+        TestsetParams.parse({"questions_per_type": {"double": 3}}, where="test")
+
+
+@pytest.mark.slow
+def test_a_model_may_propose_and_what_it_quotes_must_stand_in_the_text(zoo_project):
+    zoo_project.params_file.write_text("testset: {generator: llm}\n")
+    record = stage.run(str(zoo_project.root))
+    table = read_table(zoo_project.data("testset", "questions.parquet"), QUESTIONS, remedy="-")
+    assert record.calls > 0
+    assert len(table) > 0
