@@ -8,7 +8,7 @@ import pytest
 from flows.stats.scores import Scores
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def rows() -> Callable[..., Scores]:
     """`rows({"a": [0.1, 0.2]}, samples=1)`: document -> scores of its questions, in order."""
 
