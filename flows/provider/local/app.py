@@ -16,7 +16,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -34,7 +33,7 @@ from flows.provider.local.wire import ApiError
 from flows.provider.local.worker import Worker
 
 MAX_BODY_BYTES = 100 * 2**20
-_CODES = {404: "unknown_url", 405: "method_not_allowed", 413: "request_too_large"}
+_CODES = {404: "unknown_url", 405: "method_not_allowed"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Query = Mapping[str, str]
@@ -59,7 +58,6 @@ def create_app(service: Service, state_dir: Path) -> Starlette:
         middleware=[
             Middleware(BaseHTTPMiddleware, dispatch=_guard),
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
-            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
         ],
         exception_handlers={ApiError: _refuse, HTTPException: _refuse_http, Exception: _fail},
         lifespan=lifespan,
@@ -139,7 +137,7 @@ def _chat(service: Service) -> Endpoint:
 
 def _upload(files: Files) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        body = await request.body()
+        body = await _body(request)
         kind = request.headers.get("content-type", "")
         return JSONResponse(await run_in_threadpool(files.upload, kind, body))
 
@@ -154,8 +152,22 @@ def _content(files: Files) -> Endpoint:
     return endpoint
 
 
+async def _body(request: Request) -> bytes:
+    """Read the body, and no more of it than is allowed, whatever length it declares."""
+    declared = request.headers.get("content-length", "0")
+    too_large = ApiError(f"The body is larger than {MAX_BODY_BYTES} bytes.", status=413, code="request_too_large")
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        raise too_large
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise too_large
+    return bytes(body)
+
+
 async def _json(request: Request) -> Any:
-    body = await request.body()
+    body = await _body(request)
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ before it, cites every chunk that has the same sentence, and refuses by word cov
 from collections import Counter
 from collections.abc import Sequence
 
-from flows.provider.local.ask import Ask, Chunk
+from flows.provider.local.ask import Ask
 from flows.provider.local.catalog import LEXICAL_REFUSAL
 from flows.provider.local.reader import Supported, jittered
 from flows.provider.local.reply import Reply
@@ -49,7 +49,7 @@ class LexicalReader:
         ranked = jittered(bm25(sentences, weights), JITTER * temperature, seed)
         if not ranked or coverage(weights, ranked[0].sentence.words) < self.min_coverage:
             return Reply(LEXICAL_REFUSAL, LEXICAL_REFUSAL, refused=True, reasoning="Too few words in common.")
-        return _quote(ranked[0].sentence, ask.chunks)
+        return _quote(ranked[0].sentence, sentences)
 
 
 def bm25(sentences: Sequence[Sentence], weights: dict[str, float]) -> list[Supported]:
@@ -68,8 +68,8 @@ def _score(sentence: Sentence, weights: dict[str, float], mean_words: float) -> 
     )
 
 
-def _quote(sentence: Sentence, chunks: Sequence[Chunk]) -> Reply:
-    cited = tuple(dict.fromkeys(chunk.number for chunk in chunks if sentence.text in chunk.text)) or (sentence.chunk,)
+def _quote(sentence: Sentence, sentences: Sequence[Sentence]) -> Reply:
+    cited = tuple(dict.fromkeys(other.chunk for other in sentences if other.text == sentence.text))
     marks = "".join(f"[{number}]" for number in cited)
     prose = f"According to {marks}, {sentence.text}"
     return Reply(answer=prose, prose=prose, citations=cited, reasoning="Most words in common.")

@@ -1,6 +1,6 @@
 """Cut chunks into sentences and weigh words: the ground both local readers stand on.
 
-Sentences are kept verbatim. Words are lower-cased and lightly stemmed, function words dropped; a
+Sentences are kept verbatim, white space aside. Words are lower-cased and lightly stemmed, function words dropped; a
 word's weight is its inverse sentence frequency over the chunks at hand (Robertson & Zaragoza 2009).
 """
 
@@ -26,8 +26,11 @@ STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 _WORD = re.compile(r"\w+(?:[-'’]\w+)*")
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Za-z]|e\.g|i\.e|etc|vs|cf|no|fig|dr|mr|mrs|ms|st|approx)\.)$", re.IGNORECASE)
-_BREAK = re.compile(r"(?<=[.!?。])[\"')\]”]*\s+(?=[\"'(\[“]?[A-Z0-9À-Þ])|\n\s*\n|\n(?=\s*(?:[-*+•|#]|\d+[.)])\s)")
-_MARKUP = re.compile(r"^(?:\s*(?:[-*+•]|#{1,6}|\d+[.)])\s+)+")
+_STOP = r"(?:(?<=[.!?。])|(?<=[.!?。][\"')\]”]))"
+_START = r"(?=[\"'(\[“]?[A-Z0-9À-Þ])"
+_BREAK = re.compile(rf"{_STOP}\s+{_START}|\n\s*\n|\n(?=\s*(?:[-*+•|]|\d+[.)])\s)")
+_MARKUP = re.compile(r"^(?:\s*(?:[-*+•]|\d+[.)])\s+)+")
+_HEADING = re.compile(r"^#{1,6}\s.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,19 @@ class Sentence:
 
 
 def cut(chunks: Sequence[Chunk]) -> list[Sentence]:
-    """Return the sentences of all chunks in order; headings and empty lines are left out."""
+    """Return the sentences of all chunks in order."""
     return [Sentence(chunk.number, text, tuple(content_words(text))) for chunk in chunks for text in split(chunk.text)]
 
 
 def split(text: str) -> list[str]:
     """Split a text into sentences and list items, without their bullets; headings are dropped."""
     parts: list[str] = []
-    for piece in _pieces(text):
+    for piece in _pieces(_HEADING.sub("\n\n", text)):
         if parts and _ABBREVIATION.search(parts[-1]):
             parts[-1] = f"{parts[-1]} {piece}"
         else:
             parts.append(piece)
-    whole = (_MARKUP.sub("", part).strip() for part in parts if not part.startswith("#"))
+    whole = (" ".join(_MARKUP.sub("", part).split()) for part in parts)
     return [short for part in whole for short in _shorten(part)]
 
 
