@@ -8,7 +8,7 @@ alarm on 54 of 100 days in which nothing changed).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class Days:
     mean: FloatArray  # in the channel's unit; NaN = too few answers that day
     watched: FloatArray  # on the scale that is tested
     sd_min: FloatArray  # smallest believable day-to-day sd on that scale
-    answers: NDArray[np.int64]
+    answers: NDArray[np.integer[Any]]
 
 
 def traffic(calls: "pd.DataFrame", own_use_cases: list[str]) -> "pd.DataFrame":
@@ -93,6 +93,6 @@ def _scaled(mean: FloatArray, scale: Scale) -> FloatArray:
         return np.where(mean > 0, np.log(mean), np.nan)
 
 
-def _sd_min(counts: NDArray[np.int64], scale: Scale) -> FloatArray:
+def _sd_min(counts: NDArray[np.integer[Any]], scale: Scale) -> FloatArray:
     """A rate of n answers cannot be steadier than 1 / (2 sqrt(n)) on the arcsine scale."""
     return 0.5 / np.sqrt(np.maximum(counts, 1)) if scale == "rate" else np.zeros(counts.size)

@@ -49,7 +49,7 @@ def watch(days: Days, *, channels: int, policy: AlarmPolicy) -> Watched:
     size = days.mean.size
     z, log_e = np.full(size, np.nan), np.full(size, np.nan)
     alarms: list[Alarm] = []
-    weekend = (days.dates.dayofweek >= 5).astype(float)
+    weekend = (days.dates.day_of_week >= 5).astype(float)
     first = 0
     while first < size:
         part = slice(first, size)
