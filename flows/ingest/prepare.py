@@ -1,0 +1,89 @@
+"""Prepare every input once: sniff, parse, refine, and keep the result by content.
+
+What is kept is found again by the hash of the bytes and of all that shapes the result, so only new
+and changed content is ever parsed. Parsers run in the confined processes of `workers.py`, a
+thread per process; a killed run has lost nothing that was kept.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+
+from flows.core.code import code_sha256
+from flows.core.ids import content_id, sha256
+from flows.core.progress import Progress
+from flows.ingest.discover import Found
+from flows.ingest.drafts import Prepared, Rejected, Rejection
+from flows.ingest.memory import Memory
+from flows.ingest.params import IngestParams
+from flows.ingest.parsing import CONFINED, Limits, parse
+from flows.ingest.reading import read
+from flows.ingest.refine import refine_file
+from flows.ingest.sniff import media_type
+from flows.ingest.stock import Stock
+from flows.ingest.tokenizer import token_starts, tokenizer_version
+from flows.ingest.workers import ParserPool
+
+_NOT_SHAPING = {"sources", "url_hosts_allowed", "parser_processes", "duplicates", "near_duplicate_threshold", "quality"}
+_AGAIN = frozenset({"timeout", "memory"})  # verdicts of a busy machine are not remembered
+
+
+def prepare(stock: Stock, params: IngestParams, memory: Memory, progress: Progress) -> dict[str, Prepared]:
+    """Return what each input comes to, by address; parse only what is not remembered."""
+    shape = shape_id(params)
+    keys = {item.uri: _key(item, stock.hashes[item.uri], params, shape) for item in stock.inputs}
+    done = {uri: _refused(problem) for uri, problem in stock.problems.items()}
+    results = {key: memory.recall(key) for key in {keys[item.uri] for item in stock.inputs if item.uri not in done}}
+    todo = {keys[item.uri]: item for item in reversed(stock.inputs) if results.get(keys[item.uri], done) is None}
+    for number, (key, result) in enumerate(_prepare_new(todo, stock, params), start=1):
+        results[key] = result
+        if not any(item.code in _AGAIN for item in result.rejections):
+            memory.keep(key, result)
+        progress("parsing", number, len(todo))
+    memory.prune(results)
+    return {item.uri: done.get(item.uri) or _present(results[keys[item.uri]]) for item in stock.inputs}
+
+
+def shape_id(params: IngestParams) -> str:
+    """Return the id of everything but the bytes that decides what an input comes to."""
+    shaping = params.model_dump(mode="json", exclude=_NOT_SHAPING)
+    return content_id(shaping, code_sha256("flows.ingest.prepare"), version("kreuzberg"), tokenizer_version())
+
+
+def _key(item: Found, digest: str, params: IngestParams, shape: str) -> str:
+    source = params.sources[item.source]
+    columns = source.columns.model_dump() if source.columns else None
+    return content_id(digest, item.suffix, columns, source.access, shape)
+
+
+def _prepare_new(todo: dict[str, Found], stock: Stock, params: IngestParams) -> Iterator[tuple[str, Prepared]]:
+    with ParserPool(params) as pool, ThreadPoolExecutor(params.parser_processes) as threads:
+        jobs: Iterable[Prepared] = threads.map(
+            lambda item: _prepare_one(item, stock.hashes[item.uri], params, pool), todo.values()
+        )
+        yield from zip(todo, jobs, strict=True)
+
+
+def _prepare_one(item: Found, digest: str, params: IngestParams, pool: ParserPool) -> Prepared:
+    source = params.sources[item.source]
+    limits = Limits.of(params, source.columns)
+    try:
+        data = read(item, params)
+        if sha256(data) != digest:
+            raise Rejected("unreadable", "changed_while_reading", "run again when nobody writes to it")
+        if not data.strip():
+            raise Rejected("empty", "no_bytes" if not data else "no_characters", f"{len(data)} bytes")
+        kind = media_type(data, item.suffix)
+        parsed = pool.parse(data, kind, limits) if kind in CONFINED else parse(data, kind, limits)
+        return refine_file(parsed, source.access, params, token_starts)
+    except Rejected as problem:
+        return _refused(problem)
+
+
+def _refused(problem: Rejected) -> Prepared:
+    return Prepared(rejections=(Rejection(problem.code, problem.rule, problem.detail),))
+
+
+def _present(result: Prepared | None) -> Prepared:
+    assert result is not None, "every input that is not a problem has been recalled or prepared"
+    return result

@@ -1,0 +1,91 @@
+"""Stage `ingest`: from sources to documents, chunks and quarantine, without Prefect.
+
+Everything is built aside and moved into `data/ingest` at the end; the record is written last, so a
+killed run changes nothing that a reader would believe, and running again finishes the rest.
+"""
+
+from flows.core.clock import Clock, utc_now
+from flows.core.errors import InputError, IntegrityError
+from flows.core.main import run_stage_main
+from flows.core.progress import Progress, silent
+from flows.core.project import Project
+from flows.core.runs import Job, RunRecord
+from flows.ingest.assemble import Corpus, assemble
+from flows.ingest.memory import Memory
+from flows.ingest.params import IngestParams
+from flows.ingest.prepare import prepare, shape_id
+from flows.ingest.stock import Stock, take_stock
+
+
+def run(
+    project_dir: str = ".",
+    *,
+    force: bool = False,
+    max_usd: float | None = None,
+    progress: Progress = silent,
+    clock: Clock = utc_now,
+) -> RunRecord:
+    """Turn the sources into documents and chunks, or do nothing when nothing changed."""
+    project = Project.open(project_dir)
+    params = IngestParams.load(project)
+    with Memory(project.state("ingest", "memory.sqlite")) as memory:
+        stock = take_stock(project, params, memory, progress)
+        plain = params.model_dump(mode="json", exclude={"parser_processes"})
+        extra = {"sources_sha256": stock.sha256, "shape": shape_id(params)}
+        job = Job(project, "ingest", params=plain, extra=extra, clock=clock)
+        if not force and (done := job.unchanged()):
+            return done
+        from flows.ingest.publishing import publish  # tables and quality suites load in a second: only for work
+
+        with job.running() as record:
+            corpus = _build(project, params, stock, memory, progress)
+            job.add_outputs(record, *publish(project, params, corpus, clock()))
+            record.counts = {
+                **{key: value for key, value in corpus.balance.items() if isinstance(value, int)},
+                "chunks": len(corpus.chunks),
+            }
+            record.summary = _summary(record.counts)
+    return record
+
+
+def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None = None) -> str:
+    """Run the stage and return its one-line summary."""
+    return run(project_dir, force=force, max_usd=max_usd).summary
+
+
+def _build(project: Project, params: IngestParams, stock: Stock, memory: Memory, progress: Progress) -> Corpus:
+    from flows.ingest.publishing import previous_documents
+
+    prepared = prepare(stock, params, memory, progress)
+    corpus = assemble(stock.found, prepared, stock.hashes, previous_documents(project, params), params)
+    balance = corpus.balance
+    accounted = sum(balance[name] for name in ("documents", "quarantined", "duplicates", "ignored"))
+    if balance["inputs"] != accounted:
+        raise IntegrityError(
+            f"'ingest' lost count: {balance['inputs']} inputs, {accounted} accounted for. "
+            "Nothing was published. This is a defect: report it with data/ingest/balance.json of the last good run."
+        )
+    if not corpus.documents:
+        raise InputError(
+            f"no document came out of {balance['inputs']} input(s): quarantined {balance['quarantined_by_reason']}, "
+            f"ignored {balance['ignored_by_reason']}. Put readable documents into the sources; nothing was published."
+        )
+    return corpus
+
+
+def _summary(counts: dict[str, int]) -> str:
+    kept = counts["previous_versions_kept"]
+    return (
+        f"{counts['inputs']:,} inputs: {counts['documents']:,} documents in {counts['chunks']:,} chunks, "
+        f"{counts['quarantined']:,} quarantined, {counts['duplicates']:,} duplicates, {counts['ignored']:,} ignored"
+        + (f", {kept:,} kept in their previous version" if kept else "")
+    )
+
+
+def main() -> None:
+    """Run from the command line: `python -m flows.ingest.stage [--project DIR] [--force]`."""
+    run_stage_main(run)
+
+
+if __name__ == "__main__":
+    main()
