@@ -1,0 +1,121 @@
+"""What a scorer sees: one question with its gold, one answer with its evidence.
+
+A scorer is a function from a case to a number or to `Unscored` with a reason. Whether a metric
+applies depends on the question alone, never on the answer: otherwise a release could improve by
+refusing to be measured.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flows.evaluate.words import without_markers
+
+NOT_APPLICABLE = "not_applicable"  # the question has no gold for this metric
+NO_ANSWER = "no_answer"  # the chain failed for a reason that is not the release's
+UNPRICED = "unpriced"
+NOT_TIMED = "not_timed"
+MODEL_FAULTS = frozenset(
+    {"truncated", "content_filter", "refusal", "empty_answer", "schema_mismatch", "unknown_finish_reason"}
+)  # the model answered, and badly: that is scored as bad, not as missing
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """No number, and why."""
+
+    reason: str
+
+
+Scored = float | Unscored
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Characters `[start:end]` of a document version: a gold span, or a retrieved chunk."""
+
+    document_id: str
+    document_version: str
+    start: int
+    end: int
+    text: str
+    chunk_id: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One answer to one question, with everything a scorer may look at."""
+
+    question_id: str
+    question: str
+    question_type: str
+    cluster: str
+    answerable: bool
+    reference: str
+    gold: tuple[Passage, ...]
+    sample: int
+    answer: str
+    refused: bool
+    format_valid: bool
+    citations: tuple[str, ...]
+    retrieved: tuple[Passage, ...]
+    latency_ms: float | None
+    cost_usd: float | None
+    error: str | None
+
+    @property
+    def lost(self) -> bool:
+        """Whether there is no answer for a reason that is not the release's (outage, budget)."""
+        return self.error is not None and self.error not in MODEL_FAULTS
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was answered: a refusal, a fault of the model, or no words."""
+        return self.refused or self.error is not None or not self.answer
+
+    @property
+    def cited(self) -> tuple[Passage | None, ...]:
+        """The cited chunks in order; None for a citation of something that was not retrieved."""
+        known = {passage.chunk_id: passage for passage in self.retrieved}
+        return tuple(known.get(name) for name in self.citations)
+
+
+def case_of(question: Mapping[Any, Any], answer: Mapping[Any, Any]) -> Case:
+    """Join a row of `questions` and a row of `answers`."""
+    document = question["document_id"]
+    return Case(
+        question_id=question["question_id"],
+        question=question["question"],
+        question_type=question["question_type"],
+        cluster=document if isinstance(document, str) and document else question["question_id"],
+        answerable=bool(question["answerable"]),
+        reference=question["reference_answer"],
+        gold=tuple(_passage(item, "quote") for item in json.loads(question["reference_spans"])),
+        sample=int(answer["sample"]),
+        answer=without_markers(answer["answer"]),
+        refused=bool(answer["refused"]),
+        format_valid=bool(answer["format_valid"]),
+        citations=tuple(json.loads(answer["citations"])),
+        retrieved=tuple(_passage(item, "text") for item in json.loads(answer["retrieved"])),
+        latency_ms=_number(answer["latency_ms"]),
+        cost_usd=_number(answer["cost_usd"]),
+        error=answer["error"] if isinstance(answer["error"], str) else None,
+    )
+
+
+def _passage(item: Mapping[str, Any], text: str) -> Passage:
+    return Passage(
+        document_id=item["document_id"],
+        document_version=item.get("document_version", ""),
+        start=int(item["start"]),
+        end=int(item["end"]),
+        text=item.get(text, ""),
+        chunk_id=item.get("chunk_id", ""),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)

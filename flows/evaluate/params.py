@@ -1,0 +1,125 @@
+"""Section `evaluate` of params.yaml: which metrics decide, how much may be lost, what must hold."""
+
+from datetime import date
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from flows.core.errors import did_you_mean
+from flows.core.params import Section
+from flows.evaluate.registry import METRICS
+
+
+class Guardrail(BaseModel):
+    """An interval in which a metric must stay, with the person who decided it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    low: float | None = Field(None, description="Smallest allowed mean; null = open.")
+    high: float | None = Field(None, description="Largest allowed mean; null = open.")
+    unit: str = Field("share", min_length=1, description="Unit of the limits.")
+    owner: str = Field(min_length=1, description="Person or role who decided it.")
+    reason: str = Field(min_length=1, description="One sentence: why this number.")
+    decided: date = Field(description="Day of the decision.")
+    review_by: date = Field(description="Day by which it must be looked at again.")
+    action: str = Field("do not promote", min_length=1, description="What happens outside the interval.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.low is None and self.high is None:
+            raise ValueError("a guardrail needs low or high")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low {self.low!r} is not below high {self.high!r}")
+        if self.review_by <= self.decided:
+            raise ValueError("review_by is not after decided")
+        return self
+
+
+def _sample(low: float, reason: str) -> Guardrail:
+    """A guardrail of the sample project; one's own project writes its own owner and reason."""
+    return Guardrail(
+        low=low, owner="sample project", reason=reason, decided=date(2026, 11, 1), review_by=date(2027, 11, 1)
+    )
+
+
+GUARDRAILS = {
+    "correctness": _sample(0.4, "An assistant that is mostly wrong helps nobody."),
+    "groundedness": _sample(0.8, "What is said must stand in the documents."),
+    "retrieval_recall": _sample(0.6, "The answer cannot be better than what was found."),
+    "refusal_correctness": _sample(0.6, "Guessing is worse than refusing."),
+    "format_validity": _sample(0.95, "Programs read the answers."),
+}
+GATED = (
+    "correctness", "groundedness", "retrieval_recall", "citation_precision", "citation_recall", "refusal_correctness",
+    "format_validity", "cost_usd",
+)  # fmt: skip
+
+
+class EvaluateParams(Section):
+    """How releases are judged."""
+
+    section: ClassVar[str] = "evaluate"
+
+    candidate_samples: int = Field(1, ge=1, le=20, description="Answers per question of the release on trial.")
+    baseline_samples: int = Field(
+        4, ge=1, le=50, description="Answers per question of production; 1 is used where its model repeats itself."
+    )
+    gated_metrics: tuple[str, ...] = Field(
+        GATED, min_length=1, description="Metrics that must be shown not to be worse; the others inform."
+    )
+    margins: dict[str, float] = Field(
+        {}, description="Largest tolerated loss per metric, over the registry's defaults; natural log for cost."
+    )
+    guardrails: dict[str, Guardrail] = Field(GUARDRAILS, description="Interval per metric that must hold by itself.")
+    guardrail_grace_days: int = Field(
+        30, ge=0, le=3650, description="Days after review_by from which an overdue guardrail makes the gate invalid."
+    )
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="One-sided error of each bound.")
+    documents_min: int = Field(8, ge=2, le=10_000, description="Fewer documents never decide.")
+    missing_share_max: float = Field(0.05, ge=0, le=1, description="More missing answers make the gate invalid.")
+
+    correctness_beta: float = Field(2.0, gt=0, le=10, description="How much recall of facts outweighs precision.")
+    number_weight: float = Field(3.0, ge=1, le=100, description="Weight of a number or negation; a word weighs 1.")
+    support_min: float = Field(0.8, gt=0, le=1, description="Share of a sentence's facts a cited chunk must hold.")
+    span_hit_share: float = Field(0.5, gt=0, le=1, description="Share of a gold span a chunk must cover to be a hit.")
+    worst_questions: int = Field(10, ge=0, le=1000, description="Rows of worst.json.")
+
+    @field_validator("gated_metrics")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        _require_metrics(value)
+        if len(set(value)) < len(value):
+            raise ValueError("a metric stands twice")
+        return value
+
+    @field_validator("margins")
+    @classmethod
+    def _margins(cls, value: dict[str, float]) -> dict[str, float]:
+        _require_metrics(tuple(value))
+        for name, margin in value.items():
+            if margin < 0:
+                raise ValueError(f"margin {margin!r} of {name!r} is below 0")
+        return value
+
+    @field_validator("guardrails")
+    @classmethod
+    def _guardrails(cls, value: dict[str, Guardrail]) -> dict[str, Guardrail]:
+        _require_metrics(tuple(value))
+        for name, rail in value.items():
+            low, high = METRICS[name].bounds
+            outside = [limit for limit in (rail.low, rail.high) if limit is not None and not low <= limit <= high]
+            if outside:
+                raise ValueError(f"limit {outside[0]!r} of {name!r} lies outside the metric's range [{low}, {high}]")
+        return value
+
+    def margin(self, metric: str) -> float:
+        """Return the loss of a metric that is tolerated."""
+        return self.margins.get(metric, METRICS[metric].margin)
+
+
+def _require_metrics(names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in METRICS:
+            raise ValueError(
+                f"metric {name!r} does not exist.{did_you_mean(name, METRICS)} Known: {', '.join(METRICS)}"
+            )

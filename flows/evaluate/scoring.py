@@ -1,0 +1,75 @@
+"""Apply every scorer to every answer: one row per (question, sample, metric), unscored ones included."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from flows.core.contracts import SCORES
+from flows.core.errors import ContractError, first_three
+from flows.core.tables import check, empty
+from flows.evaluate.cases import Case, Scored, Unscored, case_of
+from flows.evaluate.citations import citation_precision, citation_recall
+from flows.evaluate.correctness import correctness
+from flows.evaluate.formatting import format_validity
+from flows.evaluate.groundedness import groundedness
+from flows.evaluate.operations import cost_usd, latency_ms
+from flows.evaluate.params import EvaluateParams
+from flows.evaluate.refusal import refusal_correctness
+from flows.evaluate.retrieval import mrr, retrieval_precision, retrieval_recall
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Scorer = Callable[[Case, EvaluateParams], Scored]
+SCORERS: dict[str, Scorer] = {
+    "correctness": correctness,
+    "groundedness": groundedness,
+    "retrieval_recall": retrieval_recall,
+    "retrieval_precision": retrieval_precision,
+    "mrr": mrr,
+    "citation_precision": citation_precision,
+    "citation_recall": citation_recall,
+    "refusal_correctness": refusal_correctness,
+    "format_validity": format_validity,
+    "latency_ms": latency_ms,
+    "cost_usd": cost_usd,
+}
+
+
+def join(questions: "pd.DataFrame", answers: "pd.DataFrame") -> list[Case]:
+    """Return one case per answer whose question is live; stale and unknown questions are left out."""
+    live = {row["question_id"]: row for row in questions[~questions["stale"]].to_dict("records")}
+    rows = answers.to_dict("records")
+    return [case_of(live[row["question_id"]], row) for row in rows if row["question_id"] in live]
+
+
+def score_cases(release_id: str, cases: Iterable[Case], params: EvaluateParams) -> "pd.DataFrame":
+    """Return the table `scores` of one release.
+
+    Raises:
+        ContractError: A (question, sample) was answered twice.
+    """
+    import pandas as pd
+
+    cases = sorted(cases, key=lambda case: (case.question_id, case.sample))
+    keys = [(case.question_id, case.sample) for case in cases]
+    repeated = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
+    if repeated:
+        raise ContractError(
+            f"{len(repeated)} (question, sample) have two answers: {first_three(repeated)}. "
+            "Give repeats different sample numbers."
+        )
+    rows = [_row(release_id, case, name, scorer(case, params)) for case in cases for name, scorer in SCORERS.items()]
+    return check(pd.DataFrame(rows), SCORES) if rows else empty(SCORES)
+
+
+def _row(release_id: str, case: Case, metric: str, scored: Scored) -> dict[str, object]:
+    return {
+        "release_id": release_id,
+        "question_id": case.question_id,
+        "document_id": case.cluster,
+        "question_type": case.question_type,
+        "sample": case.sample,
+        "metric": metric,
+        "score": None if isinstance(scored, Unscored) else float(scored),
+        "unscored_reason": scored.reason if isinstance(scored, Unscored) else None,
+    }
