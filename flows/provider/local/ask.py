@@ -14,8 +14,8 @@ from typing import Literal
 
 Task = Literal["answer", "rewrite", "question"]
 
-_CHUNK = re.compile(r"<chunk\s+id\s*=\s*[\"']?([^\"'>\s]+)[\"']?[^>]*>(.*?)</chunk\s*>", re.DOTALL)
-_DATA = re.compile(r"<chunk\s.*</chunk\s*>", re.DOTALL)
+_OPEN = re.compile(r"<chunk\s+id\s*=\s*[\"']?([^\"'>\s]{1,100})[\"']?[^>]{0,1000}>")
+_CLOSE = "</chunk>"
 _TASK = re.compile(r"<task>\s*(rewrite|question)\s*</task>")
 _SENTENCES = re.compile(r"\b(one|two|three|1|2|3)\s+sentences?\b", re.IGNORECASE)
 _COUNTS = {"one": 1, "two": 2, "three": 3, "1": 1, "2": 2, "3": 3}
@@ -62,7 +62,7 @@ def read_ask(messages: Sequence[Message]) -> Ask:
     users = [message for message in messages if message.role == "user"]
     last = users[-1].text if users else messages[-1].text
     system = [message.text for message in messages if message.role in {"system", "developer"}]
-    spoken = [_DATA.sub("\n", text) for text in [*system, last]]
+    spoken = [_without_data(text) for text in [*system, last]]
     said = "\n".join(spoken)
     chunks = tuple(chunk for text in [*system, last] for chunk in _chunks(text))
     question = element(spoken[-1], "question") or element(said, "question")
@@ -81,16 +81,32 @@ def read_ask(messages: Sequence[Message]) -> Ask:
 
 def element(text: str, name: str) -> str | None:
     """Return the content of the last `<name>…</name>`, or None where there is none."""
-    found = re.findall(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)
-    return str(found[-1]) if found else None
+    end = text.rfind(f"</{name}>")
+    start = text.rfind(f"<{name}>", 0, max(end, 0))
+    return text[start + len(name) + 2 : end] if start >= 0 else None
+
+
+def _without_data(text: str) -> str:
+    """Return what a message says outside its chunks; found by scanning once, whatever the text."""
+    opening = _OPEN.search(text)
+    end = text.rfind(_CLOSE)
+    if opening is None or end < opening.end():
+        return text
+    return f"{text[: opening.start()]}\n{text[end + len(_CLOSE) :]}"
 
 
 def _chunks(text: str) -> list[Chunk]:
-    found = _CHUNK.findall(text)
-    return [
-        Chunk(int(label) if label.isdecimal() else position, body.strip())
-        for position, (label, body) in enumerate(found, 1)
-    ]
+    found: list[Chunk] = []
+    at = 0
+    while opening := _OPEN.search(text, at):
+        end = text.find(_CLOSE, opening.end())
+        if end < 0:
+            break
+        label = opening.group(1)
+        number = int(label) if label.isdecimal() else len(found) + 1
+        found.append(Chunk(number, text[opening.end() : end].strip()))
+        at = end + len(_CLOSE)
+    return found
 
 
 def _untagged(messages: Sequence[Message], last: str) -> tuple[str, tuple[Chunk, ...]]:

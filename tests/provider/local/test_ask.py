@@ -5,6 +5,10 @@ from hypothesis import strategies as st
 
 from flows.provider.local.ask import Chunk, Message, read_ask
 
+ROLES = st.sampled_from(["system", "user", "assistant"])
+TAGS = ["<chunk id=1>", '<chunk id="2" a="b">', "</chunk>", "<question>", "</question>", "<history>", "</history>"]
+MARKUP = st.lists(st.sampled_from(TAGS) | st.text(max_size=5), max_size=12).map("".join)
+
 
 def user(text: str) -> Message:
     return Message("user", text)
@@ -64,6 +68,11 @@ def test_a_chunk_label_that_is_no_number_becomes_its_position() -> None:
     assert [chunk.number for chunk in ask.chunks] == [1, 2]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text()), min_size=1, max_size=4))
+def test_an_unclosed_chunk_is_no_chunk_and_costs_no_time() -> None:
+    ask = read_ask([user("<chunk id=1>" * 20_000 + "<question>" * 20_000 + "Why?</question>")])
+    assert (ask.chunks, ask.question) == ((), "Why?")
+
+
+@given(st.lists(st.tuples(ROLES, MARKUP), min_size=1, max_size=4))
 def test_any_messages_can_be_read(messages: list[tuple[str, str]]) -> None:
     read_ask([Message(role, text) for role, text in messages])

@@ -1,6 +1,8 @@
 """The readers quote what supports an answer, cite it, refuse otherwise, and obey no document."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flows.provider.local.ask import Ask, Chunk
 from flows.provider.local.catalog import LEXICAL_REFUSAL, REFUSAL
@@ -31,6 +33,19 @@ def test_the_best_sentence_is_quoted_verbatim_with_its_citation(reader: Extracti
     reply = reader.reply(ask("When is the budget of a run reserved?"))
     assert reply.prose == "The budget of a run is reserved before each call. [2]"
     assert (reply.citations, reply.refused) == ((2,), False)
+
+
+TEXTS = st.lists(st.text(alphabet='abc AB.?!\n"#-1', max_size=120), min_size=1, max_size=4)
+
+
+@given(TEXTS, st.text(alphabet="abc AB", max_size=20))
+def test_whatever_the_chunks_say_an_answer_consists_of_their_words(texts: list[str], question: str) -> None:
+    chunks = tuple(Chunk(number, text) for number, text in enumerate(texts, 1))
+    eager = ExtractiveReader(HashEmbedder(), Knobs(min_support=0.0, max_sentences=1))
+    reply = eager.reply(Ask("answer", question, chunks))
+    if not reply.refused:
+        (cited,) = reply.citations
+        assert reply.answer in " ".join(texts[cited - 1].split())
 
 
 def test_weak_support_is_refused(reader: ExtractiveReader) -> None:

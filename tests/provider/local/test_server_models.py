@@ -215,6 +215,19 @@ def test_many_requests_at_once_get_their_own_answers(base_url: str) -> None:
     assert asyncio.run(ask_all()) == [f"Item {n} weighs {n} kilos. [{n}]" for n in range(24)]
 
 
+def test_a_failure_inside_is_a_500_in_the_envelope_without_details(tmp_path: Path) -> None:
+    def broken() -> HashEmbedder:
+        raise RuntimeError("secret detail")
+
+    with running(tmp_path, threads=1, embedder=broken) as url, OpenAI(base_url=url, api_key="x", max_retries=0) as sdk:
+        with pytest.raises(openai.InternalServerError) as caught:
+            chat(sdk)
+        assert "secret" not in str(caught.value)
+        assert caught.value.code == "internal_error"
+        assert caught.value.request_id
+        assert sdk.models.list().data
+
+
 def test_a_taken_port_is_an_error_that_says_so(base_url: str, tmp_path: Path) -> None:
     port = httpx.URL(base_url).port
     assert port
