@@ -18,7 +18,7 @@ import numpy.typing as npt
 from flows.core.ids import canonical_json
 
 Vectors = npt.NDArray[np.float32]
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|Bearer)[-_ ][A-Za-z0-9*._-]{6,}")
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)[-_][A-Za-z0-9*._-]{6,}|\bBearer\s+\S+")
 _DETAIL_CHARS = 300  # of a provider's message, so that an error stays readable
 
 
@@ -196,7 +196,10 @@ def _vector(value: Any) -> Vectors:
 
     if isinstance(value, str):
         return np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4")
-    return np.asarray(value, dtype=np.float32)
+    if not isinstance(value, list):
+        raise TypeError(type(value).__name__)
+    with np.errstate(over="ignore"):  # infinity is found with the lengths
+        return np.asarray(value, dtype=np.float32)
 
 
 def normalised(matrix: Vectors, tokens: Tokens | None = None) -> Vectors:

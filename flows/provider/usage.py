@@ -66,9 +66,10 @@ def _extract(body: Mapping[str, Any], provider: str) -> Any:
             f"the form of usage of provider {provider!r} is not known.{did_you_mean(provider, known)} "
             "Name one of: " + ", ".join(sorted(known)) + "."
         )
-    usages = [usage for extractor in found.extractors if (usage := _read(extractor, body)) is not None]
+    usages = [(form.root, usage) for form in found.extractors if (usage := _read(form, body)) is not None]
     if usages:
-        return max(usages, key=_explained)  # several forms may fit; the right one explains most of the body
+        first = usages[0][0]  # where several forms fit one place of the body, the right one explains most of it
+        return max((usage for root, usage in usages if root == first), key=_explained)
     forms = ", ".join(extractor.api_flavor for extractor in found.extractors)
     raise InputError(f"the body holds no usage in a form of {provider!r} ({forms}). Pass the whole response body.")
 

@@ -1,0 +1,130 @@
+"""A small real HTTP server that speaks enough of the OpenAI wire and misbehaves on request.
+
+`with FakeOpenAI() as fake:` answers well; `fake.script(Reply(429), …)` says what the next requests get.
+"""
+
+import base64
+import hashlib
+import json
+import struct
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+DIMS = 8
+
+
+@dataclass
+class Reply:
+    """What one request gets instead of a good answer."""
+
+    status: int = 200
+    body: bytes | dict | None = None  # None = the good answer, or an error envelope
+    headers: dict[str, str] = field(default_factory=dict)
+    code: str | None = None
+    message: str = "no"
+    delay_s: float = 0.0
+    cut: bool = False  # close after half of the body
+    change: dict = field(default_factory=dict)  # merged into the good answer
+
+
+def vector(text: str) -> list[float]:
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()[:DIMS]
+    return [byte - 127.5 for byte in digest]
+
+
+def completion(request: dict) -> dict:
+    said = request["messages"][-1]["content"]
+    text = json.dumps({"answer": said[:40]}) if "response_format" in request else f"You said: {said[:40]}"
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, "refusal": None}}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    return {"id": "c", "model": request["model"], "system_fingerprint": "fp_fake", "choices": [choice], "usage": usage}
+
+
+def embeddings(request: dict) -> dict:
+    vectors = [vector(text) for text in request["input"]]
+    packed = [base64.b64encode(struct.pack(f"<{DIMS}f", *v)).decode() for v in vectors]
+    data = [{"object": "embedding", "index": i, "embedding": text} for i, text in enumerate(packed)]
+    return {"object": "list", "model": request["model"], "data": data, "usage": {"prompt_tokens": 2, "total_tokens": 2}}
+
+
+class FakeOpenAI:
+    """The server; `requests` holds what came in as (path, JSON body, headers, monotonic time)."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict, dict, float]] = []
+        self.busy_most = 0
+        self._busy, self._replies, self._always = 0, deque[Reply](), Reply()
+        self._lock = threading.Lock()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_args) -> None:
+                pass
+
+            def do_POST(self) -> None:
+                fake._answer(self)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def script(self, *replies: Reply) -> None:
+        """Say what the next requests get; after them every answer is good again."""
+        self._replies.extend(replies)
+
+    def always(self, reply: Reply) -> None:
+        """Say what every request gets that has no reply of its own."""
+        self._always = reply
+
+    def __enter__(self) -> "FakeOpenAI":
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
+        request = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        with self._lock:
+            self.requests.append((handler.path, request, dict(handler.headers), time.monotonic()))
+            reply = self._replies.popleft() if self._replies else self._always
+            self._busy += 1
+            self.busy_most = max(self.busy_most, self._busy)
+        time.sleep(reply.delay_s)
+        with self._lock:
+            self._busy -= 1
+        try:
+            _send(handler, reply, _body(handler.path, request, reply))
+        except OSError:
+            handler.close_connection = True
+
+
+def _body(path: str, request: dict, reply: Reply) -> bytes:
+    if isinstance(reply.body, bytes):
+        return reply.body
+    if reply.body is not None:
+        return json.dumps(reply.body).encode()
+    if reply.status >= 300:
+        return json.dumps({"error": {"message": reply.message, "type": "fake", "code": reply.code}}).encode()
+    good = completion(request) if path.endswith("/chat/completions") else embeddings(request)
+    return json.dumps(good | reply.change).encode()
+
+
+def _send(handler: BaseHTTPRequestHandler, reply: Reply, body: bytes) -> None:
+    handler.send_response(reply.status)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(body)))
+    for name, value in reply.headers.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    if reply.cut:
+        handler.wfile.write(body[: len(body) // 2])
+        handler.close_connection = True
+        return
+    handler.wfile.write(body)
