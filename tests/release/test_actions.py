@@ -1,8 +1,10 @@
 """What a person does: look, promote, roll back, verify."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from flows.core.errors import GateError, InputError, IntegrityError, UsageError
+from flows.core.errors import GateError, InputError, IntegrityError, LockedError, UsageError
 from flows.core.files import write_json
 from flows.index.manifest import manifest_file, pointer
 from flows.rag.release import manifest_path, production_release
@@ -87,6 +89,22 @@ def test_roll_back_refuses_an_altered_release(project, promoted, clock):
     with pytest.raises(IntegrityError, match="model_params"):
         actions.roll_back(project.root, "worse", clock=clock)
     assert production_release(project).release_id == second
+
+
+def test_of_many_at_once_each_change_is_whole_and_the_others_are_told_to_wait(project, promoted, now):
+    ids = promoted(*range(1, 6))
+
+    def roll_back(_):
+        try:
+            return actions.roll_back(project.root, "race", clock=lambda: now)
+        except LockedError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [said for said in pool.map(roll_back, range(4)) if said]
+    assert actions.verify(project.root)
+    assert [item.action for item in read_decisions(project)].count("roll_back") == len(done) >= 1
+    assert production_release(project).release_id == ids[-1 - len(done)]
 
 
 def test_states_follow_from_the_decisions(project, promoted, evaluation, release, clock):
