@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -106,7 +106,8 @@ def serve(port: int, state_dir: Path, *, threads: int, model_cache: Path | None 
     service = Service(state_dir, threads=threads, model_cache=cache)
     sys.stdout.write(f"local provider on http://{HOST}:{listener.getsockname()[1]}/v1 (extracts, does not generate)\n")
     sys.stdout.flush()
-    _server(service, state_dir).run([listener])
+    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down in order
+        _server(service, state_dir).run([listener])
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -20,12 +20,14 @@ TEXTS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_paraphrase_is_closer_than_an_unrelated_text(minilm: MiniLm) -> None:
     question, paraphrase, unrelated = minilm.embed(TEXTS[:3])
     assert question @ paraphrase > 0.5
     assert question @ unrelated < 0.1
 
 
+@pytest.mark.slow
 def test_vectors_have_length_one_and_keep_the_order_of_the_texts(minilm: MiniLm) -> None:
     together = minilm.embed(TEXTS)
     apart = np.vstack([minilm.embed([text]) for text in TEXTS])
@@ -35,15 +37,18 @@ def test_vectors_have_length_one_and_keep_the_order_of_the_texts(minilm: MiniLm)
     assert float((together * apart).sum(axis=1).min()) > 0.999
 
 
+@pytest.mark.slow
 def test_no_text_gives_no_rows(minilm: MiniLm) -> None:
     assert minilm.embed([]).shape == (0, 384)
 
 
+@pytest.mark.slow
 def test_text_beyond_256_tokens_is_not_read(minilm: MiniLm) -> None:
     short, long = minilm.embed(["a " * 254, "a " * 254 + "glacier " * 50])
     assert float(short @ long) > 0.9999
 
 
+@pytest.mark.slow
 def test_the_fingerprint_names_weights_back_end_and_precision(minilm: MiniLm) -> None:
     found = minilm.fingerprint
     assert (found.model, found.dims, found.normalised) == (MODEL, 384, True)

@@ -139,6 +139,7 @@ def test_vectors_are_kept_up_to_the_size() -> None:
     assert asked == [2, 0, 1, 1]
 
 
+@pytest.mark.slow
 def test_meaning_counts_beside_words(minilm: MiniLm) -> None:
     reader = ExtractiveReader(minilm)
     reply = reader.reply(ask("How many days do you retain backup copies?"))
