@@ -75,16 +75,16 @@ def token_rows(calls: "pd.DataFrame", own_use_cases: Sequence[str]) -> TokenRows
     long = [pd.DataFrame({"ds": known["started_at"], "name": name, "type": kind, "y": y}) for kind, y in parts.items()]
     rows = pd.concat(long, ignore_index=True).query("y > 0")
     rows = rows.assign(unique_id=rows["name"] + "/" + rows["type"])
-    models = pd.DataFrame(
-        {"provider": known["provider"], "model": known["request_model"], "size": tokens["input_tokens"]}
-    )
-    models = models.groupby(name).agg({"provider": "first", "model": "first", "size": "mean"})
-    keys = {
-        row.unique_id: SeriesKey(str(model["provider"]), str(model["model"]), row.type, round(model["size"]))
-        for row in rows.drop_duplicates("unique_id").itertuples()
-        for model in [models.loc[row.name]]
-    }
+    keys = _keys(known.assign(name=name, size=tokens["input_tokens"]), rows.drop_duplicates("unique_id"))
     return TokenRows(rows[["ds", "unique_id", "y"]], keys, tuple(notes))
+
+
+def _keys(known: "pd.DataFrame", series: "pd.DataFrame") -> dict[str, SeriesKey]:
+    models = known.groupby("name").agg({"provider": "first", "request_model": "first", "size": "mean"})
+    found = models.loc[series["name"].to_numpy()]
+    columns = (found["provider"], found["request_model"], series["type"], found["size"].round().astype(int))
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return {name: SeriesKey(*row) for name, row in zip(series["unique_id"].tolist(), rows, strict=True)}
 
 
 def _model_names(calls: "pd.DataFrame") -> "pd.Series[str]":
