@@ -7,6 +7,7 @@ faster but moved one neighbour in twenty, and are not offered.
 """
 
 import importlib.util
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -48,6 +49,9 @@ class OpenVino:
     name = "openvino"
 
     def __init__(self, model: Path, threads: int) -> None:
+        # Importing OpenVINO reports the import to an analytics service wherever its telemetry package
+        # is installed; a module that is None cannot be imported, and OpenVINO falls back to its stub.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 
         core = openvino.Core()

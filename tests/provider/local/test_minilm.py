@@ -1,5 +1,6 @@
 """MiniLM without torch: right vectors, on every back end, from a cache that heals itself."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def test_both_back_ends_agree(model_cache: Path) -> None:
     other = MiniLm(model_cache, backend="openvino")
     assert reference.fingerprint != other.fingerprint
     assert float((reference.embed(TEXTS) * other.embed(TEXTS)).sum(axis=1).min()) > 0.999
+
+
+@pytest.mark.slow
+def test_the_analytics_of_the_back_end_cannot_be_imported(model_cache: Path) -> None:
+    MiniLm(model_cache, backend="openvino").embed(["x"])
+    with pytest.raises(ImportError):
+        importlib.import_module("openvino_telemetry")
 
 
 @pytest.mark.slow
