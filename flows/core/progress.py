@@ -16,8 +16,9 @@ def silent(label: str, done: int, total: int) -> None:
     """Report nothing; the default of every stage function."""
 
 
-def printing(stream: TextIO = sys.stderr) -> Progress:
+def printing(stream: TextIO | None = None) -> Progress:
     """Return a reporter that rewrites one line on a terminal and prints a line now and then elsewhere."""
+    stream = stream or sys.stderr
     live = stream.isatty()
     last: dict[str, float] = {}
 

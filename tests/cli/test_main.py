@@ -59,7 +59,7 @@ def test_stages_are_chosen_in_dag_order():
 
 
 def test_an_unknown_stage_is_refused():
-    with pytest.raises(UsageError, match="'embedd' is no stage. Did you mean 'embed'"):
+    with pytest.raises(UsageError, match=r"'embedd' is no stage\. Did you mean 'embed'"):
         chosen_stages("ingest,embedd")
 
 
