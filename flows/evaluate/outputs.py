@@ -1,0 +1,104 @@
+"""Shape what a judgement is written as: verdict, flat metrics, metrics by type, worst questions."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flows.evaluate.decide import Judgement
+from flows.evaluate.paragraph import paragraph
+from flows.evaluate.params import EvaluateParams
+from flows.evaluate.registry import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DIGITS = 6
+
+
+def verdict_json(
+    release: str,
+    baseline: str | None,
+    found: Judgement,
+    params: EvaluateParams,
+    *,
+    cost_usd: float | None,
+    overdue: Mapping[str, str],
+    notes: list[str],
+) -> dict[str, Any]:
+    """Return the content of `verdict.json`."""
+    judged = {name: verdict.to_json() for name, verdict in found.result.metrics.items()}
+    return {
+        "release_id": release,
+        "baseline_release_id": baseline,
+        "verdict": found.result.verdict,
+        "paragraph": paragraph(release, baseline, found, params),
+        "metrics": {name: value | {"margin": params.margin(name)} for name, value in judged.items() if ":" not in name},
+        "informed": {name: verdict.to_json() for name, verdict in found.informed.items()},
+        "guardrails": {name: _guardrail(name, judged, found, params, overdue) for name in params.guardrails},
+        "not_measured": list(found.not_measured),
+        "not_compared": list(found.costs_nothing),
+        "n_questions": found.n_questions,
+        "n_documents": found.n_documents,
+        "alpha": params.alpha,
+        "cost_usd": cost_usd,
+        "notes": notes,
+    }
+
+
+def _guardrail(
+    name: str, judged: Mapping[str, Any], found: Judgement, params: EvaluateParams, overdue: Mapping[str, str]
+) -> dict[str, Any]:
+    sides = {key.partition(":")[2]: value for key, value in judged.items() if key.startswith(f"{name}:")}
+    order = ("invalid", "fail", "inconclusive", "pass")
+    return params.guardrails[name].model_dump(mode="json") | {
+        "mean": found.means.get(name),
+        "verdict": min((side["verdict"] for side in sides.values()), key=order.index),
+        "review": overdue.get(name, "in time"),
+        "sides": sides,
+    }
+
+
+def flat_metrics(scores: "pd.DataFrame") -> dict[str, float]:
+    """Return means by name, `metric` over all and `type.metric` by question type, for `dvc metrics diff`."""
+    scored = scores.dropna(subset=["score"])
+    overall = {name: rows["score"].mean() for name, rows in scored.groupby("metric")}
+    typed = {
+        f"{kind}.{name}": rows["score"].mean() for (kind, name), rows in scored.groupby(["question_type", "metric"])
+    }
+    return {str(name): round(float(value), DIGITS) for name, value in sorted((overall | typed).items())}
+
+
+def by_type(scores: "pd.DataFrame") -> "pd.DataFrame":
+    """Return mean and number of answers per question type and metric that lies between 0 and 1."""
+    shares = [name for name, metric in METRICS.items() if metric.kind == "bounded"]
+    scored = scores[scores["metric"].isin(shares)].dropna(subset=["score"])
+    groups = scored.groupby(["question_type", "metric"])["score"]
+    return groups.agg(mean="mean", n="size").round(DIGITS).reset_index()
+
+
+def worst_questions(
+    candidate: "pd.DataFrame", baseline: "pd.DataFrame | None", questions: "pd.DataFrame", params: EvaluateParams
+) -> list[dict[str, Any]]:
+    """Return the questions on which the candidate lost most, or stands lowest when there is no baseline.
+
+    A question's value is its mean over the gated metrics between 0 and 1; equal ones in order of id.
+    """
+    ours = _question_means(candidate, params)
+    theirs = None if baseline is None else _question_means(baseline, params)
+    losses = ours if theirs is None else (ours - theirs).dropna()
+    worst = losses.sort_index(kind="stable").sort_values(kind="stable").head(params.worst_questions)
+    rows = questions.set_index("question_id")
+    return [
+        {
+            "question_id": name,
+            "question": rows.loc[name, "question"],
+            "question_type": rows.loc[name, "question_type"],
+            "candidate_mean": round(float(ours[name]), DIGITS),
+            "baseline_mean": None if theirs is None else round(float(theirs[name]), DIGITS),
+        }
+        for name in worst.index
+    ]
+
+
+def _question_means(scores: "pd.DataFrame", params: EvaluateParams) -> "pd.Series[float]":
+    shares = [name for name in params.gated_metrics if METRICS[name].kind == "bounded"]
+    return scores[scores["metric"].isin(shares)].groupby("question_id")["score"].mean()

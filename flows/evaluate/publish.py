@@ -1,0 +1,75 @@
+"""Write what an evaluation found, below `data/evaluate/`; the record comes last (`flows.core.runs`)."""
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.core.contracts import ANSWERS, SCORES
+from flows.core.files import read_json, write_json, write_text
+from flows.core.runs import Job, RunRecord
+from flows.core.tables import read_table, write_table
+from flows.evaluate.decide import decide, overdue
+from flows.evaluate.outputs import by_type, flat_metrics, verdict_json, worst_questions
+from flows.evaluate.params import EvaluateParams
+from flows.evaluate.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REMEDY = "Run `llmops evaluate`"
+
+
+def publish(
+    job: Job,
+    record: RunRecord,
+    todo: Plan,
+    params: EvaluateParams,
+    questions: "pd.DataFrame",
+    *,
+    notes: list[str],
+    today: date,
+) -> None:
+    """Decide on the scores of the earlier steps and write every output of the stage."""
+    folder = job.project.data("evaluate")
+    answers, scores = _tables(job, todo.release_id)
+    baseline = _tables(job, todo.baseline_id)[1] if todo.baseline_id else None
+    found = decide(scores, baseline, params, today=today)
+    cost = None if answers["cost_usd"].isna().any() else float(answers["cost_usd"].sum())
+    verdict = verdict_json(
+        todo.release_id, todo.baseline_id, found, params,
+        cost_usd=cost, overdue=overdue(params, today), notes=notes,
+    )  # fmt: skip
+    write_table(folder / "answers.parquet", answers, ANSWERS)
+    write_table(folder / "scores.parquet", scores, SCORES)
+    write_json(folder / "candidate.json", read_json(_work(job, "candidate.json"), remedy=REMEDY))
+    write_json(folder / "metrics.json", flat_metrics(scores))
+    write_text(folder / "metrics_by_type.csv", by_type(scores).to_csv(index=False))
+    write_json(folder / "worst.json", worst_questions(scores, baseline, questions, params))
+    write_json(folder / "verdict.json", verdict)
+    kept = _keep_baseline(job, todo)
+    names = ("answers.parquet", "scores.parquet", "candidate.json", "metrics.json", "metrics_by_type.csv", "worst.json")
+    job.add_outputs(record, *(folder / name for name in (*names, "verdict.json")), *kept)
+    record.counts = {"questions": found.n_questions, "documents": found.n_documents, "answers": len(answers),
+                     "failed_answers": int(answers["error"].notna().sum())}  # fmt: skip
+    record.summary = verdict["paragraph"]
+
+
+def _tables(job: Job, release_id: str) -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    answers = read_table(_work(job, f"{release_id}.answers.parquet"), ANSWERS, remedy=REMEDY)
+    return answers, read_table(_work(job, f"{release_id}.scores.parquet"), SCORES, remedy=REMEDY)
+
+
+def _work(job: Job, name: str) -> Path:
+    return job.project.state("work", "evaluate", name)
+
+
+def _keep_baseline(job: Job, todo: Plan) -> list[Path]:
+    """Freeze the baseline's answers and scores beside the verdict; the folder exists in any case."""
+    folder = job.project.data("evaluate", "baseline")
+    write_json(folder / "current.json", {"release_id": todo.baseline_id, "samples": todo.baseline_samples})
+    if todo.baseline_id is None:
+        return [folder / "current.json"]
+    answers, scores = _tables(job, todo.baseline_id)
+    write_table(folder / todo.baseline_id / "answers.parquet", answers, ANSWERS)
+    write_table(folder / todo.baseline_id / "scores.parquet", scores, SCORES)
+    return [folder / "current.json", *(folder / todo.baseline_id / f"{name}.parquet" for name in ("answers", "scores"))]
