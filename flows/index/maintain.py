@@ -70,15 +70,19 @@ def retire(
     kept = [manifest for manifest in kept if manifest not in gone]
     for name in set(tables_on_disk(database(project))) - {manifest.table for manifest in kept} - {table.name}:
         connection.drop_table(name)
-    unused = set(table.tags.list()) - {manifest.tag for manifest in kept if manifest.table == table.name}
-    for tag in unused:
+    for tag in set(table.tags.list()) - {manifest.tag for manifest in kept if manifest.table == table.name}:
         table.tags.delete(tag)
-    if unused:
-        optimise(table, horizon=_horizon(table, now, grace))
+    horizon, oldest = _ages(table, now, grace)
+    if oldest > horizon:
+        optimise(table, horizon=horizon)
 
 
-def _horizon(table: Any, now: datetime, grace: timedelta) -> timedelta:
-    """Return the age beyond which nothing is kept: that of the oldest tagged version."""
+def _ages(table: Any, now: datetime, grace: timedelta) -> tuple[timedelta, timedelta]:
+    """Return the age beyond which nothing is kept, and the age of the oldest version on disk.
+
+    Nothing older than the oldest tagged version is kept; without tags nothing is too old.
+    """
     tagged = {tag["version"] for tag in table.tags.list().values()}
-    made = [row["timestamp"].astimezone(UTC) for row in table.list_versions() if row["version"] in tagged]
-    return max(now - min(made), timedelta()) + grace if made else NEVER
+    ages = {row["version"]: now - row["timestamp"].astimezone(UTC) for row in table.list_versions()}
+    kept = [age for version, age in ages.items() if version in tagged]
+    return max(*kept, timedelta()) + grace if kept else NEVER, max(ages.values())

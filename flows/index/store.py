@@ -4,14 +4,16 @@ A reader holds one version for as long as it lives, whatever a writer publishes 
 never reads a version whose bytes differ from its manifest.
 """
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.core.errors import IntegrityError
 from flows.core.project import Project
 from flows.index.filters import Filters, ids_in
 from flows.index.fusion import Fusion
-from flows.index.layout import REMEDY
+from flows.index.layout import REMEDY, manifest_path, table_folder
 from flows.index.manifest import IndexManifest, database, resolve
 from flows.index.schema import KEY, SHOWN, Vectors
 from flows.index.search import Hit, Mode, Probing, search
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Filters", "Fusion", "Hit", "Index", "IndexManifest", "Writer", "open_index", "open_writer"]
+
+_LANCE_ERRORS = (RuntimeError, OSError, ValueError)  # what it raises for a table it cannot open
 
 
 class Index:
@@ -70,14 +74,37 @@ def open_index(project: Project, version: int | str | None = None) -> Index:
         InputError: Nothing is published, or there is no such version.
         IntegrityError: Files of the version are missing or have other bytes than recorded.
     """
-    import lancedb
-
     manifest = resolve(project, version)
     require_intact(project, manifest)
     try:
-        table = lancedb.connect(database(project)).open_table(manifest.table, version=manifest.version)
-    except (RuntimeError, OSError, ValueError) as error:
+        table = _open(database(project), manifest)
+    except _LANCE_ERRORS:
+        table = _open_apart(project, manifest)
+    return Index(manifest, table)
+
+
+def _open(root: Path, manifest: IndexManifest) -> Any:
+    import lancedb
+
+    return lancedb.connect(root).open_table(manifest.table, version=manifest.version)
+
+
+def _open_apart(project: Project, manifest: IndexManifest) -> Any:
+    """Open an intact version of a table whose newest manifest a crash has cut.
+
+    Lance reads the newest manifest whatever version is asked for, so the version is shown to it
+    alone: its own manifest, beside links to the table's other folders.
+    """
+    apart, source = project.state("index", manifest.tag), table_folder(database(project), manifest.table)
+    shutil.rmtree(apart, ignore_errors=True)
+    target = table_folder(apart, manifest.table)
+    (target / "_versions").mkdir(parents=True)
+    shutil.copy(manifest_path(source, manifest.version), target / "_versions")
+    for name in ("data", "_indices", "_deletions"):
+        (target / name).symlink_to(source / name, target_is_directory=True)
+    try:
+        return _open(apart, manifest)
+    except _LANCE_ERRORS as error:
         raise IntegrityError(
             f"version {manifest.version} of table {manifest.table!r} does not open ({type(error).__name__}). {REMEDY}."
         ) from None
-    return Index(manifest, table)

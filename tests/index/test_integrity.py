@@ -1,0 +1,104 @@
+import shutil
+
+import lancedb
+import pytest
+
+from flows.core.errors import InputError, IntegrityError
+from flows.index.layout import files_of_version, manifest_path, table_folder, versions_on_disk
+from flows.index.manifest import database, manifest_file, pointer
+from flows.index.store import open_index, open_writer
+from flows.index.verify import verify_index
+from tests.index.corpus import FINGERPRINT, apply, publish, vector_of
+
+
+@pytest.fixture
+def history(project, some, now):
+    """Four published versions with inserts, deletes and merged files behind them."""
+    return [
+        publish(project, some, now),
+        publish(project, some | {"delta.md": "a fourth document\nwith two lines"}, now),
+        publish(project, {"alpha.md": some["alpha.md"], "delta.md": "a fourth document"}, now),
+        publish(project, some | {"delta.md": "another text"}, now),
+    ]
+
+
+def test_the_listed_files_of_every_version_are_all_it_needs(project, history, tmp_path):
+    for manifest in history:
+        copy = tmp_path / "copy" / manifest.tag
+        for name in manifest.files:
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(database(project) / name, copy / name)
+        table = lancedb.connect(copy).open_table(manifest.table, version=manifest.version)
+        assert table.search().to_arrow().num_rows == manifest.rows
+        assert table.search("invoice cat document", query_type="fts").limit(99).to_arrow().num_rows
+        assert table.search(vector_of("x")).limit(99).to_arrow().num_rows == manifest.rows
+
+
+def test_a_version_lists_no_file_of_another_content(project, history):
+    folder = table_folder(database(project), "chunks")
+    everything = {path for path in (folder / "data").iterdir()}
+    assert all(set(files_of_version(folder, manifest.version)) & everything < everything for manifest in history)
+
+
+@pytest.mark.parametrize("part", ["/data/", "/_indices/", "/_versions/"])
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_named_and_the_version_is_not_opened(project, history, part, harm):
+    name = next(name for name in history[-1].files if part in name)
+    path = database(project) / name
+    data = path.read_bytes()
+    path.unlink()
+    if harm != "remove":
+        path.write_bytes(data[:-7] if harm == "cut" else bytes([data[0] ^ 1]) + data[1:])
+    assert (name, "missing" if harm == "remove" else "differs") in {
+        (damage.path, damage.reason) for damage in verify_index(project)
+    }
+    with pytest.raises(IntegrityError, match=path.name.replace("+", ".")):
+        open_index(project)
+
+
+def test_a_torn_manifest_is_named(project, history):
+    manifest_file(project, history[0].tag).write_text("{")
+    assert [(damage.tag, damage.reason) for damage in verify_index(project)] == [(history[0].tag, "unreadable")]
+    pointer(project).write_text("")
+    assert "live" in {damage.tag for damage in verify_index(project)}
+    with pytest.raises(IntegrityError):
+        open_index(project)
+
+
+def test_nothing_to_verify_is_not_all_is_well(project):
+    with pytest.raises(InputError, match="llmops embed"):
+        verify_index(project)
+
+
+@pytest.mark.parametrize("harm", ["empty", "cut"])
+def test_a_newest_manifest_cut_by_a_crash_is_set_aside_by_the_next_writer(project, some, now, harm):
+    live = publish(project, some, now)
+    with open_writer(project, FINGERPRINT) as writer:
+        apply(writer, some | {"delta.md": "written but not published"})
+    folder = table_folder(database(project), live.table)
+    newest = manifest_path(folder, versions_on_disk(folder)[0])
+    newest.write_bytes(b"" if harm == "empty" else newest.read_bytes()[:40])
+    assert len(open_index(project).rows()) == 5
+    publish(project, some | {"delta.md": "written but not published"}, now)
+    assert len(open_index(project).rows()) == 6
+    assert verify_index(project) == []
+    assert project.state("quarantine", "index", newest.name).exists()
+
+
+def test_damaged_data_is_written_again_from_the_chunks(project, history, some, now):
+    name = next(name for name in history[-1].files if "/data/" in name)
+    (database(project) / name).write_bytes(b"")
+    with open_writer(project, FINGERPRINT) as writer:
+        assert writer.hashes().empty
+    publish(project, some | {"delta.md": "another text"}, now)
+    assert len(open_index(project).rows()) == 6
+
+
+def test_a_table_that_does_not_open_at_all_is_set_aside(project, some, now):
+    publish(project, some, now)
+    for path in (database(project) / "chunks.lance" / "_versions").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(IntegrityError):
+        open_index(project)
+    publish(project, some, now)
+    assert len(open_index(project).rows()) == 5
