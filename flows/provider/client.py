@@ -193,10 +193,13 @@ class Provider:
             rows[key] = row
             session.progress("answers", len(rows), total)
 
-        workers = min(max(endpoint.concurrency for endpoint in endpoints.values()), len(todo))
+        workers = max(endpoint.concurrency for endpoint in endpoints.values())
         session.loop.run(work_through(todo.items(), one, workers=workers, stop=caller.sender.stop))
+        missed = [job for job in todo.items() if _error_class(rows[job[0]]) == "unavailable"]
+        if len(missed) < len(todo):  # the provider was there for others: try once more, now that they are done
+            session.loop.run(work_through(missed, one, workers=workers, stop=caller.sender.stop))
         new = [rows[key] for key in todo]
-        if all(isinstance(row, ProviderFailure) and row.error_class in _AWAY for row in new):
+        if all(_error_class(row) in _AWAY for row in new):
             raise ProviderDownError(down_message(str(getattr(new[0], "message", "")), len(new)))
 
     def _embed_all(
@@ -222,8 +225,8 @@ class Provider:
             found.update(zip(keys, checked.value, strict=True))
             session.progress("vectors", len(found), total)
 
-        workers = min(endpoint.concurrency, len(batches))
-        session.loop.run(work_through(batches, one, workers=workers, stop=session.caller.sender.stop))
+        stop = session.caller.sender.stop
+        session.loop.run(work_through(batches, one, workers=endpoint.concurrency, stop=stop))
 
     def _stacked(self, vectors: list[Vectors]) -> Vectors:
         lengths = sorted({len(vector) for vector in vectors})
@@ -233,6 +236,10 @@ class Provider:
                 "share an index: name another embedding model in params.yaml, or clear '.llmops/cache' and embed again."
             )
         return np.stack(vectors)
+
+
+def _error_class(row: Row) -> str | None:
+    return row.error_class if isinstance(row, ProviderFailure) else None
 
 
 def _remembered(session: Session, key: bytes, result: ChatResult) -> ChatResult:

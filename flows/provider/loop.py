@@ -6,7 +6,7 @@ connections open between batches, and puts everything that is not thread-safe on
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, TypeVar
 
 from flows.core.errors import LlmopsError
@@ -48,7 +48,7 @@ async def _cancel_rest() -> None:
 
 
 async def work_through(
-    jobs: Iterable[T], do: Callable[[T], Awaitable[None]], *, workers: int, stop: asyncio.Event
+    jobs: Collection[T], do: Callable[[T], Awaitable[None]], *, workers: int, stop: asyncio.Event
 ) -> None:
     """Do every job, `workers` at a time; after an error that stops a batch, start no more.
 
@@ -71,7 +71,7 @@ async def work_through(
 
     stop.clear()
     async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
+        for _ in range(min(workers, len(jobs))):
             group.create_task(worker())
     if errors:
         raise errors[0]

@@ -39,7 +39,7 @@ class World:
     """A project, the fake provider, and a way to open the one on the other."""
 
     def __init__(self, project: Project, fake) -> None:
-        self.project, self.fake = project, fake
+        self.project, self.fake, self.key = project, fake, KEY
 
     def params(self, **values) -> None:
         self.project.params_file.write_text(yaml.safe_dump({"provider": FAST | {"allow_unpriced": True} | values}))

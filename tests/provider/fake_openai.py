@@ -62,6 +62,7 @@ class FakeOpenAI:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet; else every answer waits 40 ms for an acknowledgement
 
             def log_message(self, *_args) -> None:
                 pass

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.core.errors import BudgetError
@@ -102,6 +102,7 @@ def test_a_call_settles_on_the_day_it_was_reserved(project):
     reserve(book, 0.6)
 
 
+@settings(max_examples=25)
 @given(costs=st.lists(st.tuples(st.floats(0, 0.4), st.one_of(st.none(), st.floats(0, 1))), max_size=30))
 def test_what_is_committed_is_the_sum_of_settled_and_reserved(tmp_path_factory, costs):
     folder = tmp_path_factory.mktemp("law")
