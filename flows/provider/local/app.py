@@ -5,6 +5,7 @@ Host header against rebinding and of the Origin header against foreign web pages
 """
 
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ from flows.provider.local.service import Service
 from flows.provider.local.uploads import Files
 from flows.provider.local.wire import ApiError
 from flows.provider.local.worker import Worker
+
+_log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 100 * 2**20
 _CODES = {404: "unknown_url", 405: "method_not_allowed"}
@@ -59,7 +62,7 @@ def create_app(service: Service, state_dir: Path) -> Starlette:
             Middleware(BaseHTTPMiddleware, dispatch=_guard),
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
         ],
-        exception_handlers={ApiError: _refuse, HTTPException: _refuse_http, Exception: _fail},
+        exception_handlers={ApiError: _refuse, HTTPException: _refuse_http},
         lifespan=lifespan,
     )
 
@@ -178,12 +181,15 @@ async def _json(request: Request) -> Any:
 
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse requests of foreign web pages, and name every request."""
+    """Refuse requests of foreign web pages, answer failures, and name every request."""
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).hostname not in LOOPBACK:
         response: Response = await _refuse(request, ApiError("Requests of web pages are refused.", status=403))
     else:
-        response = await call_next(request)
+        try:
+            response = await call_next(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and keeps its connection
+            response = await _fail(request, error)
     response.headers["x-request-id"] = new_id("req")
     return response
 
@@ -200,9 +206,6 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
 
 
 async def _fail(request: Request, error: Exception) -> Response:
+    _log.debug("%s %s failed", request.method, request.url.path, exc_info=error)
     detail = str(error) if isinstance(error, LlmopsError) else type(error).__name__
-    response = await _refuse(
-        request, ApiError(f"The local provider failed: {detail}", status=500, code="internal_error")
-    )
-    response.headers["x-request-id"] = new_id("req")  # this answer is made outside the middleware
-    return response
+    return await _refuse(request, ApiError(f"The local provider failed: {detail}", status=500, code="internal_error"))
