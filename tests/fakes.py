@@ -83,19 +83,24 @@ class ScriptedProvider:
         return self._result(request, text, call)
 
     def _result(self, request: ChatRequest, text: str, call: str) -> ChatResult | ProviderFailure:
-        import jsonschema
+        from jsonschema import Draft202012Validator
 
         parsed = None
         if request.response_schema is not None:
-            try:
-                parsed = json.loads(text)
-                jsonschema.validate(parsed, request.response_schema)
-            except (ValueError, jsonschema.ValidationError):
+            parsed = _json(text)
+            if not Draft202012Validator(request.response_schema).is_valid(parsed):
                 return ProviderFailure("schema_mismatch", "the answer breaks its schema", call, COST_USD)
         model = request.model or self.chat_model
         return ChatResult(
             text, parsed, "stop", call, model, model, None, INPUT_TOKENS, OUTPUT_TOKENS, 0, LATENCY_MS, COST_USD
         )
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 class MemoryIndex:

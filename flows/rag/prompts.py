@@ -19,7 +19,7 @@ from flows.core.project import Project
 from flows.provider.requests import Message
 from flows.rag.promptfile import Header, Part, normalise, read_bytes, refuse_secrets, split
 from flows.rag.schemas import Schema, schema_for
-from flows.rag.template import NAME, fill, placeholders
+from flows.rag.template import NAME, fill, placeholders, undelimited
 
 VERSION_CHARS = 12
 
@@ -49,6 +49,14 @@ class Prompt:
     def schema(self) -> Schema | None:
         """JSON schema of the output, or None for plain text."""
         return schema_for(self.header.output, reasoning=self.header.reasoning)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is allowed and yet unwise about the prompt, for people."""
+        loose = sorted(undelimited(self.user) - {"context"})  # a context brings its own <chunk> tags
+        return [
+            f"prompt {self.prompt_id}: {name!r} has no tags around it, such as <{name}>…</{name}>" for name in loose
+        ]
 
     def render(self, values: Mapping[str, str]) -> tuple[Message, ...]:
         """Return the conversation: system, the examples as earlier turns, then the user's message.

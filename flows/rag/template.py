@@ -12,6 +12,7 @@ from flows.core.errors import ParamsError
 
 NAME = r"[a-z][a-z0-9_]*"
 _PLACEHOLDER = re.compile(r"(?<!\{)\{\{[ \t]*(" + NAME + r")[ \t]*\}\}")
+_TAGGED = re.compile(r"<(\w+)>\s*\{\{[ \t]*(" + NAME + r")[ \t]*\}\}\s*</\1>")
 _OTHER = re.compile(r"\{\{|\{%|\{#")
 
 
@@ -39,6 +40,14 @@ def _foreign_lines(text: str) -> Iterator[int]:
     blanked = _PLACEHOLDER.sub(lambda match: " " * len(match.group()), text)
     for match in _OTHER.finditer(blanked):
         yield text.count("\n", 0, match.start())
+
+
+def undelimited(text: str) -> set[str]:
+    """Return the names that do not stand alone inside a tag, as in `<question>{{ question }}</question>`.
+
+    Without tags a model cannot tell where a text that somebody else wrote begins and ends.
+    """
+    return set(_PLACEHOLDER.findall(text)) - {name for _, name in _TAGGED.findall(text)}
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

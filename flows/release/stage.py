@@ -61,7 +61,9 @@ def run(
         register(project, log, manifest)
         reason = decide(project, log, manifest, verdict)
         record.counts = {"decisions": len(log.decisions) - before, "promoted": int(reason is None)}
+        prompts = [manifest.prompt(step) for step in manifest.prompts]
         record.notes = [f"not promoted: {reason}"] if reason else []
+        record.notes += [note for prompt in prompts for note in prompt.notes]
         record.summary = summarise(project)
         progress("release", 1, 1)
     _stop_if_asked(project, params)

@@ -157,6 +157,11 @@ def test_an_unknown_prompt_is_named_with_the_known_ones(project, prompts, name):
         load_prompt(project, name)
 
 
+def test_text_of_others_without_tags_around_it_is_noted():
+    assert "'question' has no tags around it" in parse("# user\n{{ context }}{{ question }}\n").notes[0]
+    assert parse("# user\n{{ context }}<question>\n{{ question }}\n</question>\n").notes == []
+
+
 @given(st.dictionaries(st.sampled_from(["question", "context"]), st.text(), min_size=2))
 def test_values_are_never_rendered_a_second_time(values):
     prompt = parse("# user\nQ: {{ question }}\nC: {{ context }}\n")
@@ -225,4 +230,5 @@ def test_every_schema_is_in_the_strict_subset(name):
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "prompts").glob("*.md")), ids=lambda path: path.stem)
 def test_the_prompts_of_the_sample_project_load(path):
     prompt = load_prompt(Project(ROOT), path.stem)
+    assert prompt.notes == []
     assert prompt.render(dict.fromkeys(prompt.header.variables, "x"))[-1].role == "user"

@@ -120,6 +120,13 @@ def test_a_broken_verdict_stops_the_stage(project, evaluation, release, content)
         release()
 
 
+def test_an_unwise_prompt_is_noted(project, evaluation, release):
+    path = project.data("prompts", "answer.md")
+    path.write_text(path.read_text().replace("<question>{{ question }}</question>", "{{ question }}"))
+    evaluation.says(1)
+    assert "has no tags" in release().notes[0]
+
+
 def test_without_an_evaluation_the_error_names_what_to_run(project, release):
     with pytest.raises(InputError, match="--stages evaluate,release"):
         release()
