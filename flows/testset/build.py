@@ -51,7 +51,7 @@ def build(
     """
     if documents.empty:
         raise InputError("table 'documents' is empty: there is nothing to ask about. See data/ingest/quarantine.")
-    versions = _versions(documents)
+    versions = versions_of(documents)
     corpus = _corpus(documents, versions, params.languages)
     followed = follow(stored, versions, corpus.vocabulary)
     rejections = Rejections()
@@ -73,7 +73,8 @@ def build(
     return _table(followed.questions, selection.chosen), rejections, followed
 
 
-def _versions(documents: "pd.DataFrame") -> dict[str, Version]:
+def versions_of(documents: "pd.DataFrame") -> dict[str, Version]:
+    """Return the current version of every document by its id."""
     columns = (documents[name] for name in ("document_id", "document_version", "text"))
     return {name: Version(version, text) for name, version, text in zip(*columns, strict=True)}
 

@@ -41,13 +41,16 @@ DANGLING = frozenset(
 OPENERS = frozenset(
     """in on at by for from with without when if while because since although as after before until once under over
     during to of how what which who why where and but or not only even instead therefore thus however otherwise then
-    see note please let two three four five six seven eight nine ten hundred both""".split()  # noqa: SIM905 - a word list reads best as text
+    see note please let two three four five six seven eight nine ten hundred both always never often usually
+    sometimes""".split()  # noqa: SIM905 - a word list reads best as text
 )
 CONNECTIVES = frozenset(
     {"therefore", "thus", "hence", "too", "now", "instead", "likewise", "moreover", "still", "again"}
 )
 BACKWARD = DANGLING - {"one", "so", "same", "there", "that"}
-NOT_IN_SUBJECT = frozenset({"which", "who", "whose", "that", "if", "when", "while", "because", "where", "how", "not"})
+NOT_IN_SUBJECT = frozenset(
+    {"what", "which", "who", "whose", "that", "if", "when", "while", "because", "where", "how", "not"}
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def parse(sentence: str, casing: Casing) -> Clause | None:
         kind = _verb_kind(word, parts[:place])
         if kind:
             subject = " ".join(parts[:place])
-            if not names_itself(subject):
+            if not names_itself(subject) or (kind != "auxiliary" and _is_command(parts[:place])):
                 return None
             plural = word in ("are", "were") or (kind == "base" and word not in AUXILIARIES)
             base = "" if kind == "auxiliary" else BASE_OF.get(word, word)
@@ -132,6 +135,11 @@ def _verb_kind(word: str, before: list[str]) -> Literal["auxiliary", "third", "b
     if word == "has" or (word in BASE_OF and not plural):
         return "third"
     return "base" if word in VERBS and plural else ""
+
+
+def _is_command(subject: list[str]) -> bool:
+    """Return whether a sentence opens like `Read the lists …`: then there is no subject."""
+    return len(subject) > 1 and subject[0].lower() in VERBS
 
 
 def names_itself(phrase: str) -> bool:

@@ -7,6 +7,7 @@ characters are the gold span (after rule-based question generation, Heilman & Sm
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from flows.core.ids import sha256
 from flows.testset.drafts import Corpus, Draft, Source, topic_of
@@ -32,7 +33,7 @@ from flows.testset.forms import (
     VERBAL_COLUMNS,
 )
 from flows.testset.grammar import DETERMINERS, Casing, Clause, names_itself, parse, refers_back
-from flows.testset.sentences import Row, Sentence
+from flows.testset.sentences import Row, Sentence, clean
 from flows.testset.templates import PLAIN, REPHRASED
 from flows.testset.words import content, words
 
@@ -45,8 +46,29 @@ def simple_questions(corpus: Corpus) -> Iterator[Draft]:
         for method, values, subject in _from_sentence(sentence, corpus.casing):
             yield _draft(source, sentence, method, values, subject)
     for source in corpus.sources:
+        yield from _from_headings(source, corpus.casing)
         for row in source.outline.rows:
             yield from _from_row(source, row)
+
+
+def _from_headings(source: Source, casing: Casing) -> Iterator[Draft]:
+    """Take headings and titles that ask (`Why documents are cut`); the next two sentences answer."""
+    sentences = source.outline.sentences
+    for place, following in zip(sentences, [*sentences[1:], None], strict=True):
+        asked = _asked_by(place.headings[-1] if place.headings else source.title, casing) if place.first else ""
+        if asked:
+            together = following is not None and following.headings == place.headings
+            end = following.end if following and together else place.end
+            text = clean(source.version.text[place.start : end])
+            yield _draft(source, replace(place, text=text, end=end), "heading", {"inverted": asked}, "")
+
+
+def _asked_by(heading: str, casing: Casing) -> str:
+    if heading.endswith("?"):
+        return heading[:-1]
+    asks = re.match(r"(Why|How) (.+)$", heading)
+    clause = parse(f"{asks[2]}.", casing) if asks else None
+    return f"{asks[1]} {clause.inverted()}" if asks and clause else ""
 
 
 def _draft(source: Source, place: Sentence | Row, method: str, values: dict[str, str], subject: str) -> Draft:

@@ -23,6 +23,7 @@ PLAIN = {
     "ban": "What must {s} not do?",
     "table": "What is the {h} {link} the {k} {x}?",
     "table_verb": "What {do} the {k} {x} {b}?",
+    "heading": "{inverted}?",
 }
 
 REPHRASED = {
@@ -36,7 +37,7 @@ REPHRASED = {
     "at_least": ("At the very least, how many {u} {do} {s} {b}?",),
     "at_most": ("How many {u} {do} {s} {b} before the limit is reached?",),
     "object": (
-        "Which thing or things {do} {s} {b}, according to the documents?",
+        "What is it that {s} {v}?",
         "Could you spell out what {s} {v}?",
     ),
     "prepositional": ("Could you spell out what {s} {v} {p}?",),
@@ -49,6 +50,7 @@ REPHRASED = {
     "ban": ("Which prohibition applies to {s}?", "What {be} {s} forbidden to do?"),
     "table": ("When it comes to the {k} {x}, which {h} is listed?",),
     "table_verb": ("Could you spell out what the {k} {x} {v}?",),
+    "heading": (),
 }
 
 SYNONYMS = {

@@ -49,6 +49,8 @@ def test_each_form_of_statement_gives_its_question(statement, question):
         "The engine never holds water.",
         "Two pumps hold the pressure.",
         "The pump which leaks is the old part.",
+        "Always read the ten reports.",
+        "Read the report lists at night.",
         "The report",
     ],
 )
@@ -73,6 +75,13 @@ def test_names_keep_their_capital_and_other_words_lose_it():
 def test_a_table_cell_is_asked_for_by_its_row_and_column(zoo_corpus):
     found = {draft.question: draft.answer for draft in simple_questions(zoo_corpus) if draft.method == "table"}
     assert found["What is the effect of the plant clover?"] == "makes the shell strong and smooth"
+
+
+def test_a_heading_that_asks_is_asked_and_two_sentences_answer():
+    text = "# Pumps\n\n## Why pumps are oiled\n\nDry pumps break. Oil is cheap. Pumps hum.\n"
+    corpus = Corpus.read({"p": ("Pumps", Version("v1", text)), "q": ("Do I need oil?", Version("v2", "Yes, you do."))})
+    found = [(d.question, d.answer) for d in simple_questions(corpus) if d.method == "heading"]
+    assert found == [("Why are pumps oiled?", "Dry pumps break. Oil is cheap."), ("Do I need oil?", "Yes, you do.")]
 
 
 def test_code_is_not_asked_about(zoo_corpus):

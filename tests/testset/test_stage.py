@@ -7,6 +7,7 @@ from flows.core.errors import InputError, ParamsError
 from flows.core.tables import read_table, write_table
 from flows.testset import stage
 from flows.testset.params import TestsetParams
+from flows.testset.status import status
 
 
 @pytest.fixture
@@ -58,3 +59,17 @@ def test_a_model_may_propose_and_what_it_quotes_must_stand_in_the_text(zoo_proje
     table = read_table(zoo_project.data("testset", "questions.parquet"), QUESTIONS, remedy="-")
     assert record.calls > 0
     assert len(table) > 0
+
+
+def test_status_tells_what_an_edit_does_before_it_is_done(zoo_project, zoo, framed):
+    stage.run(str(zoo_project.root))
+    before = zoo_project.data("testset", "questions.parquet").read_bytes()
+    assert status(str(zoo_project.root)).stale == 0
+    edited = framed(zoo | {"penguin.md": "# New\n\n" + zoo["penguin.md"].replace("400 litres", "500 litres")})
+    write_table(zoo_project.data("ingest", "documents.parquet"), edited, DOCUMENTS)
+    found = status(str(zoo_project.root))
+    assert found.stale > 0
+    assert found.to_move > 0
+    assert found.to_retire == 0
+    assert "are stale" in str(found)
+    assert zoo_project.data("testset", "questions.parquet").read_bytes() == before

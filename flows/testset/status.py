@@ -1,0 +1,48 @@
+"""Say how the stored test set stands to the current documents, without changing anything."""
+
+from dataclasses import dataclass
+
+from flows.core.contracts import DOCUMENTS, QUESTIONS
+from flows.core.project import Project
+from flows.core.tables import read_table
+from flows.testset.build import versions_of
+from flows.testset.follow import follow
+from flows.testset.words import content
+
+
+@dataclass(frozen=True)
+class Status:
+    """Numbers of questions by what the next run would do with them."""
+
+    live: int
+    to_move: int
+    stale: int
+    to_retire: int
+    reviewed: int
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        return (
+            f"{self.live} questions hold ({self.to_move} of them at a new place), {self.stale} are stale, "
+            f"{self.to_retire} would be retired with their documents; {self.reviewed} were reviewed by people"
+        )
+
+
+def status(project_dir: str = ".") -> Status:
+    """Compare the stored questions with the current documents.
+
+    Raises:
+        InputError: There are no documents or no questions yet.
+    """
+    project = Project.open(project_dir)
+    documents = read_table(project.data("ingest", "documents.parquet"), DOCUMENTS, remedy="Run `llmops ingest`")
+    stored = read_table(project.data("testset", "questions.parquet"), QUESTIONS, remedy="Run `llmops testset`")
+    vocabulary = frozenset().union(*(content(text) for text in documents["text"]))
+    found = follow(stored, versions_of(documents), vocabulary)
+    return Status(
+        live=sum(not item.stale for item in found.questions),
+        to_move=sum(item.moved and not item.stale for item in found.questions),
+        stale=sum(item.stale for item in found.questions),
+        to_retire=found.retired,
+        reviewed=int(stored["reviewed_by"].notna().sum()),
+    )
