@@ -8,7 +8,6 @@ it is, so two names never share an address.
 
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -80,7 +79,7 @@ def row_address(row: str) -> str:
 def _safe(char: str) -> str:
     if "\udc80" <= char <= "\udcff":
         return f"%{ord(char) - 0xDC00:02X}"  # a byte of a name that is not UTF-8
-    if char in "%#" or unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}:
+    if char in "%#" or not char.isprintable():
         return "".join(f"%{byte:02X}" for byte in char.encode(errors="surrogatepass"))
     return char
 
@@ -101,6 +100,11 @@ def _local(project: Project, source: Source, number: int) -> Iterator[Found]:
         name = path[len(str(root)) + 1 :]
         if pattern is None or fnmatchcase(name, pattern[len(_glob_root(pattern)) :].lstrip("/")):
             yield _entry(info, path, name, prefix, number, source)
+
+
+def _suffix(name: str) -> str:
+    _, dot, last = name.rpartition("/")[2].rpartition(".")
+    return (dot + last).lower() if dot else ""
 
 
 def _glob_root(pattern: str) -> str:
@@ -140,7 +144,7 @@ def _walk(folder: str) -> Iterator[tuple[os.stat_result | None, str]]:
 
 def _entry(info: os.stat_result | None, path: str, name: str, prefix: str, number: int, source: Source) -> Found:
     uri = prefix + address(name)
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path per file costs more than its stat
+    suffix = _suffix(name)
     if info is None:
         return Found(uri, number, path, suffix, problem="folder cannot be listed")
     token = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
@@ -170,6 +174,6 @@ def why_ignored(name: str, suffix: str, source: Source) -> str:
 
 def _remote(source: Source, number: int, params: IngestParams) -> Iterator[Found]:
     for url, name, size, token in list_remote(source.uri, params.url_hosts_allowed):
-        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a URL is not a path
+        suffix = _suffix(name)
         uri = address(url) if source.name is None else f"{address(source.name)}/{address(name)}"
         yield Found(uri, number, url, suffix, size, token, remote=True, ignored=why_ignored(name, suffix, source))

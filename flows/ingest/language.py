@@ -12,6 +12,7 @@ UNKNOWN = "und"
 _SAMPLE_CHARS = 20_000
 _SCRIPT_SHARE_MIN = 0.3
 _STOP_SHARE_MIN = 0.08  # prose has .3 to .5, lists of names and numbers next to none
+_WORDS_MIN = 5
 _LEAD_MIN = 1.3  # the winner over the second, as a ratio
 _LETTER_WORD = re.compile(r"[^\W\d_]+")
 
@@ -57,6 +58,6 @@ def _by_stop_words(sample: str) -> str:
     total = sum(words.values())
     hits = sorted(((sum(words[word] for word in stops), language) for language, stops in _STOPS.items()), reverse=True)
     (best, language), (second, _) = hits[0], hits[1]
-    if not total or best < _STOP_SHARE_MIN * total or best < _LEAD_MIN * second:
+    if total < _WORDS_MIN or best < _STOP_SHARE_MIN * total or best < _LEAD_MIN * second:
         return UNKNOWN
     return language

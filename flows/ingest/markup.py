@@ -118,6 +118,8 @@ class _Reader(HTMLParser):
             self._write("```\n")
         elif tag == "tr":
             self._write("|")
+        elif tag in {"td", "th"}:
+            self._write(" ")
         elif tag == "li":
             self.visible.append(self._bullet())
             self._at_bullet = True
@@ -135,7 +137,7 @@ class _Reader(HTMLParser):
         if tag in {"ul", "ol"} and self._numbers:
             self._numbers.pop()
         if tag in {"td", "th"}:
-            self._write(" |")
+            self._write("|" if self._last.endswith(" ") else " |")
         elif tag == "pre":
             self._write("\n```")
         if tag in _BLOCKS:
@@ -147,12 +149,20 @@ class _Reader(HTMLParser):
         """Start a new line or block; in a table cell only for what cannot stand in a row."""
         if self._at_bullet:
             return
+        lines = "\n" if self._open["li"] else lines
         in_cell = self._open["td"] or self._open["th"]
-        self.visible.append(" " if in_cell and tag not in _LAYOUT else lines)
+        if in_cell and tag not in _LAYOUT:
+            self._write(" ")
+        elif lines == "\n\n" or not self._last.endswith("\n"):
+            self.visible.append(lines)
 
     def _write(self, text: str) -> None:
-        at_start = not self.visible or self.visible[-1].endswith("\n")
-        text = text.lstrip(" ") if (at_start or self._at_bullet) and not self._open["pre"] else text
+        if self._last.endswith((" ", "\n")) and not self._open["pre"]:
+            text = text.lstrip(" ")
         if text:
             self.visible.append(text)
             self._at_bullet = False
+
+    @property
+    def _last(self) -> str:
+        return self.visible[-1] if self.visible else "\n"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
-from flows.core.code import code_sha256
+from flows.core.fingerprints import code_sha256
 from flows.core.ids import content_id, sha256
 from flows.core.progress import Progress
 from flows.ingest.discover import Found

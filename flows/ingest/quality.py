@@ -55,9 +55,8 @@ def _expect(kind: str, **options: Any) -> Any:
 
 def _from_contract(contract: "pa.DataFrameSchema") -> list[Any]:
     """Translate a table's contract: nullability, patterns, lower bounds, allowed values, key."""
-    found: list[Any] = []
+    found: list[Any] = [_expect("ExpectTableColumnsToMatchSet", column_set=list(contract.columns), severity=HARD)]
     for name, column in contract.columns.items():
-        found.append(_expect("ExpectColumnToExist", column=name, severity=HARD))
         if not column.nullable:
             found.append(_expect("ExpectColumnValuesToNotBeNull", column=name, severity=HARD))
         for check in column.checks:

@@ -168,7 +168,9 @@ def _document(row: Row, columns: Columns, cell_chars_max: int) -> Parsed:
         raise Rejected("empty", "row_text", where)
     if len(text) > cell_chars_max:
         raise Rejected("malformed_rows", "cell_chars_max", f"{where}: {len(text)} characters")
-    return Parsed(text=text, title=title if isinstance(title, str) else "", row=str(key))
+    name = " ".join(title.split()) if isinstance(title, str) else ""
+    body = f"# {name}\n\n{text}" if name and not text.startswith(name) else text  # an answer alone says little
+    return Parsed(text=body, title=name, row=str(key))
 
 
 def _version(value: Any) -> tuple[int, float, str]:

@@ -27,7 +27,7 @@ _WORDS = r"[^.\n]{0,40}?"
 _INJECTION = re.compile(
     "|".join((
         rf"\b(?:ignore|disregard|forget|override)\b{_WORDS}\b(?:previous|prior|above|earlier|all)\b{_WORDS}\b(?:instructions?|prompts?|rules?|rubric)",
-        r"\bignore the (?:rubric|instructions|system prompt)",
+        r"\bignore the (?:rubric|system prompt)",
         rf"\b(?:reveal|leak|print|repeat)\b{_WORDS}\b(?:system prompt|all documents|hidden instructions)",
         r"<\|(?:im_start|im_end|system|endoftext|fim_\w+)\|>|\[/?INST\]|<</?SYS>>",
         r"^#{2,4} ?(?:instruction|system)s?:",
@@ -63,7 +63,7 @@ def suspicions(text: str, hidden: str = "") -> tuple[str, ...]:
         hidden: Comments, invisible elements and the like, which will not.
     """
     flags = []
-    if _INJECTION.search(text) or _INJECTION.search(hidden) or _encoded_injection(text):
+    if any(_INJECTION.search(part) or _encoded_injection(part) for part in (text, hidden)):
         flags.append("injection_suspected")
     if _is_stuffed(text):
         flags.append("keyword_stuffing")

@@ -17,6 +17,7 @@ from flows.ingest.parsing import Limits, parse
 
 LENGTH = struct.Struct(">I")
 MEGABYTE = 1 << 20
+OUT_OF_MEMORY = 3  # exit status when not even the request fits
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -66,7 +67,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except MemoryError:
+        sys.exit(OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Self
 from flows.ingest.drafts import ParsedFile, Rejected, parsed_file
 from flows.ingest.params import IngestParams
 from flows.ingest.parsing import Limits
-from flows.ingest.worker import LENGTH, write_frame
+from flows.ingest.worker import LENGTH, OUT_OF_MEMORY, write_frame
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START_ALLOWANCE_S = 20.0  # a fresh process imports its parser within the first request
@@ -115,8 +115,8 @@ class _Worker:
         self.stop()
         if code == -signal.SIGXCPU:
             return Rejected("timeout", "processor_time", f"{self._timeout_s:g} s")
-        if -code in _MEMORY_SIGNALS:
-            return Rejected("memory", "address_space", f"signal {-code}")
+        if -code in _MEMORY_SIGNALS or code == OUT_OF_MEMORY:
+            return Rejected("memory", "address_space", f"exit status {code}")
         return Rejected("corrupt", "parser_crash", f"exit status {code}")
 
     def stop(self) -> None:
