@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flows.core.errors import BudgetError
+from flows.core.errors import BudgetError, IntegrityError, LockedError
 from flows.core.project import Project
 
 NANO = 1_000_000_000
@@ -60,9 +60,10 @@ class Ledger:
         self._lock = threading.Lock()
         self._base = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         path.chmod(0o600)
-        self._base.execute("PRAGMA journal_mode=WAL")
-        self._base.execute("PRAGMA synchronous=FULL")
-        self._base.executescript(_SCHEMA)
+        with _readable():
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=FULL")
+            self._base.executescript(_SCHEMA)
 
     def reserve(self, call_id: str, worst_usd: float, *, provider: str, model: str, now: datetime) -> None:
         """Set the worst case of a call aside.
@@ -135,7 +136,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, _readable():
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield self._base
@@ -143,6 +144,23 @@ class Ledger:
                 self._base.execute("ROLLBACK")
                 raise
             self._base.execute("COMMIT")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Say what a ledger that cannot be used means: nothing may be spent."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise LockedError(
+            f"'.llmops/ledger.sqlite' could not be used for {BUSY_S:.0f} s ({error}), so nothing may be spent. "
+            "Wait for the other run to end, or free disk space, and run again to resume."
+        ) from None
+    except sqlite3.DatabaseError as error:
+        raise IntegrityError(
+            f"'.llmops/ledger.sqlite' is damaged ({error}), so what was spent is unknown. Move it aside to start a new "
+            "ledger; data/calls still holds every call."
+        ) from None
 
 
 def _total(base: sqlite3.Connection, scope: str) -> int:

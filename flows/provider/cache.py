@@ -11,7 +11,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -28,19 +30,16 @@ class Cache:
     """The project's cache; safe to use from several threads and processes."""
 
     def __init__(self, project: Project) -> None:
-        folder = project.state("cache")
-        folder.mkdir(parents=True, exist_ok=True)
+        path = project.state("cache", "provider.sqlite")
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        path = folder / "provider.sqlite"
-        self._base = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        path.chmod(0o600)
-        self._base.execute("PRAGMA journal_mode=WAL")
-        self._base.execute("PRAGMA synchronous=NORMAL")  # losing the last answers in a power cut is harmless
-        for table in ("completions", "embeddings", "notes"):
-            self._base.execute(
-                f"CREATE TABLE IF NOT EXISTS {table} (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL)"
-                " WITHOUT ROWID"
-            )
+        try:
+            self._base = _opened(path)
+        except sqlite3.OperationalError:
+            raise  # locked or no space: the file may be sound
+        except sqlite3.DatabaseError:
+            path.rename(path.with_name(f"provider.damaged-{uuid4().hex[:8]}.sqlite"))
+            self._base = _opened(path)
 
     def close(self) -> None:
         """Close the cache."""
@@ -101,6 +100,17 @@ class Cache:
             self._base.execute("BEGIN IMMEDIATE")
             self._base.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", summed)  # noqa: S608 - our own
             self._base.execute("COMMIT")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    base = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    path.chmod(0o600)
+    base.execute("PRAGMA journal_mode=WAL")
+    base.execute("PRAGMA synchronous=NORMAL")  # losing the last answers in a power cut is harmless
+    for table in ("completions", "embeddings", "notes"):
+        columns = "key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL"
+        base.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) WITHOUT ROWID")
+    return base
 
 
 def chat_key(source: str, model: str, request: ChatRequest) -> bytes:

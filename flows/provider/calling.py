@@ -200,8 +200,12 @@ class Caller:
         self, ask: Ask[T], call: Call, reserved: bool, tokens: Tokens | None, attempts: Attempts,
         *, error_class: str | None = None, notes: Mapping[str, Any] | None = None,
     ) -> float | None:  # fmt: skip
-        tokens = tokens if tokens is not None else ask.worst()
-        cost = cost_usd(tokens, self.price(ask.endpoint, ask.model, call.started_at, tokens.input))
+        if tokens is None:
+            tokens, notes = ask.worst(), {"usage": "worst_case"}
+        billed = call.response_model if (notes or {}).get("model_differs") and call.response_model else ask.model
+        when, size = call.started_at, tokens.input
+        price = self.price(ask.endpoint, billed, when, size) or self.price(ask.endpoint, ask.model, when, size)
+        cost = cost_usd(tokens, price)
         call = replace(
             call, status="error" if error_class else "ok", error_class=error_class, cost_usd=cost,
             input_tokens=tokens.input, cached_input_tokens=tokens.cached, output_tokens=tokens.output,

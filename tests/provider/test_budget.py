@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.core.errors import BudgetError
+from flows.core.errors import BudgetError, IntegrityError
 from flows.core.project import Project
 from flows.provider.budget import Ledger, Limits
 
@@ -76,6 +76,14 @@ def test_a_killed_process_leaves_its_reservation(project):
     reserve(ledger(project, day_usd=1.0), 0.8)
     with pytest.raises(BudgetError, match="the UTC day 2026-11-30"):
         reserve(ledger(project, run="next", day_usd=1.0), 0.3)
+
+
+def test_a_damaged_ledger_stops_spending_and_names_the_file(project):
+    path = project.state("ledger.sqlite")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(IntegrityError, match=r"ledger\.sqlite"):
+        ledger(project)
 
 
 def test_settling_twice_counts_once(project):

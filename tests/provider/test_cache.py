@@ -110,6 +110,17 @@ def test_two_processes_may_use_one_cache(project, cache):
     second.close()
 
 
+def test_a_file_that_is_no_database_is_set_aside_and_made_anew(project):
+    path = project.state("cache", "provider.sqlite")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a database" * 100)
+    made = Cache(project)
+    made.put_chat(b"key", RESULT)
+    assert made.get_chat(b"key") is not None
+    assert len(list(path.parent.glob("provider.damaged-*"))) == 1
+    made.close()
+
+
 def test_notes_are_small_values_beside_the_answers(cache):
     assert cache.get_note("probe") is None
     cache.put_note("probe", [[0.5, 1.0]])

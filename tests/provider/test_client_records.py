@@ -1,14 +1,28 @@
 """What a batch leaves on record, and what it may spend."""
 
 import json
+import sqlite3
+import subprocess
+import sys
+import time
 import traceback
 
 import pytest
 from fake_openai import Reply
 
-from flows.core.calls import read_calls
+from flows.core.calls import compact, read_calls
 from flows.core.errors import BudgetError, ProviderRefusedError
 from flows.provider.client import ProviderFailure
+
+VICTIM = """
+import sys
+from flows.core.project import Project
+from flows.core.settings import Settings
+from flows.provider.client import CallTags, ChatRequest, Message, open_provider
+settings = Settings(openai_base_url=sys.argv[2])
+with open_provider(Project.open(sys.argv[1]), use_case="evaluation", settings=settings) as provider:
+    provider.chat([ChatRequest((Message("user", "hello"),), CallTags("victim"))])
+"""
 
 
 def classes(rows):
@@ -54,6 +68,22 @@ def test_the_call_is_on_record_before_it_leaves(world, ask, monkeypatch):
         provider.chat([ask()])
     assert [(line["status"], line["prompt_id"]) for line in seen] == [("unknown_outcome", "answer@0123456789ab")]
     assert lines(world) == []  # moved into the log
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_the_call_as_unknown_and_the_money_set_aside(world):
+    world.price(1.0)
+    world.fake.always(Reply(delay_s=5.0))
+    asking = subprocess.Popen([sys.executable, "-c", VICTIM, str(world.project.root), world.fake.base_url])
+    while not world.fake.requests:
+        time.sleep(0.02)
+    asking.kill()
+    asking.wait()
+    compact(world.project)
+    (call,) = read_calls(world.project).itertuples()
+    assert (call.status, call.step) == ("unknown_outcome", "victim")
+    with sqlite3.connect(world.project.state("ledger.sqlite")) as base:
+        assert base.execute("SELECT call_id, state FROM entries").fetchall() == [(call.call_id, "reserved")]
 
 
 def test_the_log_holds_every_column_of_a_call(world, ask, now):

@@ -54,6 +54,7 @@ def test_a_body_without_usage_or_of_nobody_is_an_input_error(body, provider):
         usage_from_body(body, provider)
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_real_bodies_are_read_exactly_for_the_provider_that_sent_them(shared_data):
     rows = pd.read_parquet(shared_data / "22_usage_bodies" / "usage_bodies.parquet")
