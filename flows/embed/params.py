@@ -26,7 +26,9 @@ class EmbedParams(Section):
     refine_factor: int = Field(10, ge=1, le=100, description="Candidates per hit compared again by exact vectors.")
     probes_min: int = Field(20, ge=1, le=4_096, description="Cells a query looks into at first; doubled until recall.")
     segments_max: int = Field(8, ge=1, le=100, description="A vector index in more pieces is built anew.")
-    keep_versions: int = Field(10, ge=1, le=1_000, description="Newest index versions that stay, beside pinned ones.")
+    fragments_max: int = Field(20, ge=1, le=10_000, description="A table in more pieces is compacted.")
+    deleted_share_max: float = Field(0.1, ge=0, le=1, description="So is one with a larger share of deleted rows.")
+    keep_versions: int = Field(5, ge=1, le=1_000, description="Newest index versions that stay, beside pinned ones.")
     write_rows: int = Field(
         10_000, ge=1, le=100_000, description="Rows per commit; a killed run repeats at most these."
     )

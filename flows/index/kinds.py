@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from flows.core.errors import GateError, IntegrityError
+from flows.index.maintain import optimise, worn
 from flows.index.recall import Recall, measure
 from flows.index.schema import Vectors
 from flows.index.search import Probing
@@ -30,7 +31,9 @@ class Build:
     segments_max: int = 8
     recall_min: float = 0.95
     recall_queries: int = 200
-    keep_versions: int = 10
+    fragments_max: int = 20
+    deleted_share_max: float = 0.1
+    keep_versions: int = 5
     language: str = "English"
     seed: int = 0
 
@@ -46,24 +49,36 @@ class Build:
 
 
 def build_indices(table: Any, build: Build) -> Kind:
-    """Create or replace the indices that are missing, of another kind or too split up; return the kind.
+    """Bring every index up to the table's rows and return the kind of the vector index.
 
-    The key column never gets an index: with one, concurrent merges bring duplicates back.
+    A small table's text index is built anew, which is quick, and its data files are merged only when
+    that pays. A large table is optimised, which adds to its indices but rewrites its data: LanceDB
+    does not offer the one without the other. The key column never gets an index: with one,
+    concurrent merges bring duplicates back.
     """
-    from lancedb.index import FTS, IvfRq, IvfSq
+    from lancedb.index import FTS
 
+    kind = build.kind(table.count_rows())
     found = {index.name: index for index in table.list_indices()}
+    _vector_index(table, kind, found.get(VECTOR_INDEX), build)
+    large = kind != "exact"
+    if large or worn(table, fragments_max=build.fragments_max, deleted_share_max=build.deleted_share_max):
+        optimise(table)
     text = found.get(TEXT_INDEX)
-    if text is None or build.language not in text.index_details["language"]:
+    if text is None or not large or build.language not in text.index_details["language"]:
         table.create_index("search_text", config=FTS(language=build.language), replace=True)
-    kind, vector = build.kind(table.count_rows()), found.get(VECTOR_INDEX)
+    return kind
+
+
+def _vector_index(table: Any, kind: Kind, found: Any, build: Build) -> None:
+    from lancedb.index import IvfRq, IvfSq
+
     if kind == "exact":
-        if vector is not None:
+        if found is not None:
             table.drop_index(VECTOR_INDEX)
-    elif vector is None or TYPES.get(vector.index_type) != kind or vector.num_segments > build.segments_max:
+    elif found is None or TYPES.get(found.index_type) != kind or found.num_segments > build.segments_max:
         config = IvfSq(distance_type="cosine") if kind == "IVF_SQ" else IvfRq(distance_type="cosine")
         table.create_index("vector", config=config, replace=True)
-    return kind
 
 
 def require_indexed(table: Any) -> None:

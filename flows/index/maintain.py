@@ -1,29 +1,35 @@
 """Keep the table small without losing a version that somebody needs. Only under the writer's lock.
 
-Two traps, both measured. LanceDB's plain `optimize()` raises as soon as a tag is older than seven
-days, after compaction and before it indexes new rows, which then stay unindexed for ever; so the
-horizon is always given. And a horizon younger than a tagged version raises too; so it is computed
-from the oldest version that is kept, after the tags of the others have been deleted.
+LanceDB's `optimize()` is asked to compact and to index, never to clean up: its clean-up raises as
+soon as a tag is older than its horizon, after compaction and before it indexes new rows, which then
+stay unindexed for ever (measured); and it knows no way to drop a version that is younger than a
+tagged one. So what no kept version needs is swept here, by the versions' own lists of files, and
+only when those lists agree with what Lance counts.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+from flows.core.errors import IntegrityError
 from flows.core.project import Project
-from flows.index.layout import tables_on_disk
+from flows.index.layout import files_of_version, manifest_path, table_folder, tables_on_disk
 from flows.index.manifest import IndexManifest, database, kept_manifests, manifest_file, published
 
 NEVER = timedelta(days=36_500)  # no version is that old: nothing is cleaned up
-GRACE = timedelta(minutes=1)  # Lance reads the clock later than we do: keeps the oldest kept version behind the horizon
 
 
-def optimise(table: Any, *, horizon: timedelta = NEVER) -> None:
-    """Merge small files, fold new rows into the indices, and drop versions older than `horizon`.
+def optimise(table: Any) -> None:
+    """Merge small files and fold new rows into the indices; rewrites the files that it merges."""
+    table.optimize(cleanup_older_than=NEVER)
 
-    Leftovers of killed writers go too: the lock says that no other writer is under way.
-    """
-    table.optimize(cleanup_older_than=horizon, delete_unverified=horizon < NEVER)
+
+def worn(table: Any, *, fragments_max: int, deleted_share_max: float) -> bool:
+    """Whether the table is in so many pieces, or holds so many deleted rows, that compacting pays."""
+    counts = table.list_versions()[-1]["metadata"]
+    rows, deleted = int(counts["total_data_file_rows"]), int(counts["total_deletion_file_rows"])
+    return int(counts["total_fragments"]) > fragments_max or deleted > deleted_share_max * rows
 
 
 def expired(
@@ -41,48 +47,60 @@ def expired(
     return [manifest for manifest in older if manifest.tag != live and manifest.tag not in pinned]
 
 
-def retire(
-    project: Project,
-    connection: Any,
-    table: Any,
-    *,
-    pinned: Collection[str],
-    keep: int,
-    now: datetime,
-    grace: timedelta = GRACE,
-) -> None:
-    """Compact and index the table, then forget expired versions: manifests, tags, tables and files.
+def retire(project: Project, connection: Any, table: Any, *, pinned: Collection[str], keep: int) -> None:
+    """Drop expired versions, with their manifests, tags, tables and files, and what killed writers left.
 
     Args:
         project: The project.
         connection: The LanceDB connection.
-        table: The writer's table.
+        table: The writer's table; its newest version stays.
         pinned: Tags that releases refer to.
         keep: How many of the newest versions stay.
-        now: The true time; Lance compares it with its own clock.
-        grace: Longest time from `now` to the clean-up.
+
+    Raises:
+        IntegrityError: The files of a kept version are not all known; nothing is swept.
     """
-    optimise(table)
     live, kept = published(project), kept_manifests(project)
     gone = expired(kept, live=live.tag if live else None, pinned=pinned, keep=keep)
     for manifest in gone:
         manifest_file(project, manifest.tag).unlink(missing_ok=True)
     kept = [manifest for manifest in kept if manifest not in gone]
-    for name in set(tables_on_disk(database(project))) - {manifest.table for manifest in kept} - {table.name}:
+    root = database(project)
+    for name in set(tables_on_disk(root)) - {manifest.table for manifest in kept} - {table.name}:
         connection.drop_table(name)
     for tag in set(table.tags.list()) - {manifest.tag for manifest in kept if manifest.table == table.name}:
         table.tags.delete(tag)
-    horizon, oldest = _ages(table, now, grace)
-    if oldest > horizon:
-        optimise(table, horizon=horizon)
-
-
-def _ages(table: Any, now: datetime, grace: timedelta) -> tuple[timedelta, timedelta]:
-    """Return the age beyond which nothing is kept, and the age of the oldest version on disk.
-
-    Nothing older than the oldest tagged version is kept; without tags nothing is too old.
-    """
     tagged = {tag["version"] for tag in table.tags.list().values()}
-    ages = {row["version"]: now - row["timestamp"].astimezone(UTC) for row in table.list_versions()}
-    kept = [age for version, age in ages.items() if version in tagged]
-    return max(*kept, timedelta()) + grace if kept else NEVER, max(ages.values())
+    sweep(table, table_folder(root, table.name), keep=tagged | {int(table.version)})
+
+
+def sweep(table: Any, folder: Path, *, keep: Collection[int]) -> None:
+    """Remove every file that none of the versions in `keep` needs.
+
+    Raises:
+        IntegrityError: A version's list of files has another length than Lance counts for it.
+    """
+    counted = {row["version"]: row["metadata"] for row in table.list_versions()}
+    needed: set[Path] = set()
+    for version in keep:
+        files = files_of_version(folder, version)
+        _require_all(files, version, counted[version])
+        needed.update(files)
+    kept = b"".join(manifest_path(folder, version).read_bytes() for version in keep)
+    needed.update(path for path in folder.glob("_transactions/*") if path.name.encode() in kept)
+    for part in ("_versions/*.manifest", "data/*", "_deletions/*", "_indices/*/**/*", "_transactions/*"):
+        for path in [path for path in folder.glob(part) if path.is_file() and path not in needed]:
+            path.unlink()
+    for index in (folder / "_indices").glob("*"):
+        if not any(index.iterdir()):
+            index.rmdir()
+
+
+def _require_all(files: Sequence[Path], version: int, counts: dict[str, str]) -> None:
+    for place, name in (("data", "total_data_files"), ("_deletions", "total_deletion_files")):
+        found = sum(path.parent.name == place for path in files)
+        if found != int(counts[name]):
+            raise IntegrityError(
+                f"version {version} of the index has {counts[name]} file(s) in {place!r}, {found} of them known. "
+                "Nothing was removed; report this with the version of lancedb."
+            )

@@ -111,7 +111,7 @@ class Writer:
         pinned: Collection[str],
     ) -> IndexManifest:
         kind = build_indices(self._table, build)
-        retire(self._project, self._connection, self._table, pinned=pinned, keep=build.keep_versions, now=utc_now())
+        retire(self._project, self._connection, self._table, pinned=pinned, keep=build.keep_versions)
         require_indexed(self._table)
         sample = sampled_queries(self._table, ids, build.recall_queries, build.seed)
         asked = sample if queries is None else np.vstack([sample, queries])

@@ -1,20 +1,25 @@
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from flows.core.clock import utc_now
+from flows.core.errors import IntegrityError
 from flows.core.project import Project
 from flows.index.kinds import Build
 from flows.index.layout import table_folder, tables_on_disk
-from flows.index.maintain import expired, optimise, retire
+from flows.index.maintain import expired, optimise, retire, sweep
 from flows.index.manifest import IndexManifest, database, kept_manifests, published
 from flows.index.recall import measure, sampled_queries
 from flows.index.schema import rows_of
 from flows.index.search import Probing, nearest
 from flows.index.store import open_index, open_writer
 from flows.index.verify import verify_index
-from tests.index.corpus import FINGERPRINT, apply, chunks_of, publish, vectors_of
+from tests.conftest import NOW
+from tests.index.corpus import FINGERPRINT, apply, chunks_of, publish, vector_of, vectors_of
 
 
 def named(tag):
@@ -49,10 +54,7 @@ def test_expired_versions_go_and_the_kept_ones_open(project, some, now):
         for number in range(4)
     ]
     with open_writer(project, FINGERPRINT) as writer:
-        retire(
-            project, writer._connection, writer._table,
-            pinned={kept.tag}, keep=1, now=utc_now(), grace=timedelta(milliseconds=200),
-        )  # fmt: skip
+        retire(project, writer._connection, writer._table, pinned={kept.tag}, keep=1)
     assert {manifest.tag for manifest in kept_manifests(project)} == {kept.tag, others[-1].tag}
     assert len(open_index(project, kept.tag).rows()) == 5
     assert len(open_index(project).rows()) == 6
@@ -91,10 +93,7 @@ def test_after_a_thousand_one_row_updates_files_and_bytes_stay_within_twice_a_fr
                 apply(writer, documents)
                 writer.publish(build, now=now + timedelta(minutes=step))
     with open_writer(project, FINGERPRINT) as writer:
-        retire(
-            project, writer._connection, writer._table,
-            pinned=(), keep=1, now=utc_now(), grace=timedelta(milliseconds=500),
-        )  # fmt: skip
+        retire(project, writer._connection, writer._table, pinned=(), keep=1)
     (tmp_path / "fresh").mkdir()
     (tmp_path / "fresh" / "params.yaml").write_text("ingest: {}\n")
     rebuilt = Project.open(tmp_path / "fresh")
@@ -109,7 +108,7 @@ def test_after_a_thousand_one_row_updates_files_and_bytes_stay_within_twice_a_fr
 @pytest.mark.slow
 @pytest.mark.parametrize(("build", "kind"), [
     (Build(exact_rows_max=1_000), "IVF_SQ"),
-    (Build(exact_rows_max=1_000, sq_rows_max=2_000), "IVF_RQ"),
+    (Build(exact_rows_max=1_000, sq_rows_max=2_000, refine_factor=60), "IVF_RQ"),
 ])  # fmt: skip
 def test_a_quantised_index_reaches_the_guardrail_with_true_similarities(project, now, build, kind):
     documents = {f"doc{number}.md": f"document {number}\nits line {number}" for number in range(3_000)}
@@ -135,3 +134,50 @@ def test_exact_search_has_a_recall_of_one_on_any_queries(project, some, now):
 @pytest.mark.parametrize(("rows", "kind"), [(20_000, "exact"), (20_001, "IVF_SQ"), (1_000_001, "IVF_RQ")])
 def test_the_kind_follows_the_size(rows, kind):
     assert Build().kind(rows) == kind
+
+
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(project, some, now):
+    live = publish(project, some, now)
+    folder = table_folder(database(project), live.table)
+    for place in ("data", "_indices/0a1b2c3d-0000-4000-8000-000000000000", "_versions"):
+        (folder / place).mkdir(exist_ok=True)
+        (folder / place / "left-behind.lance").write_bytes(b"half written")
+    with open_writer(project, FINGERPRINT) as writer:
+        retire(project, writer._connection, writer._table, pinned=(), keep=1)
+    assert not [path for path in (folder / "data").iterdir() if path.name.startswith("left")]
+    assert not (folder / "_indices" / "0a1b2c3d-0000-4000-8000-000000000000").exists()
+    assert verify_index(project) == []
+
+
+def test_nothing_is_swept_when_the_files_of_a_version_are_not_all_known(project, some, now):
+    live = publish(project, some, now)
+    folder = table_folder(database(project), live.table)
+    with open_writer(project, FINGERPRINT) as writer:
+        lost = next((folder / "data").iterdir())
+        lost.rename(folder / "elsewhere")
+        before = size(folder)
+        with pytest.raises(IntegrityError, match="Nothing was removed"):
+            sweep(writer._table, folder, keep={live.version})
+    assert size(folder) == before
+
+
+@pytest.mark.slow
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(st.lists(st.sets(st.sampled_from("abcdef"), min_size=1), min_size=2, max_size=8), st.integers(1, 3), st.data())
+def test_after_any_history_every_kept_version_still_has_its_rows(states, keep, data):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "params.yaml").write_text("embed: {}\n")
+        project = Project.open(folder)
+        build = Build(recall_queries=2, keep_versions=keep, fragments_max=2)
+        pinned = set()
+        for number, state in enumerate(states):
+            documents = {f"{name}.md": f"the text of {name}\nanother line {name}" for name in state}
+            manifest = publish(project, documents, NOW + timedelta(days=number), build=build, pinned=pinned)
+            if data.draw(st.booleans()):
+                pinned.add(manifest.tag)
+        assert pinned <= {manifest.tag for manifest in kept_manifests(project)}
+        assert verify_index(project) == []
+        for manifest in kept_manifests(project):
+            index = open_index(project, manifest.tag)
+            assert len(index.rows()) == manifest.rows
+            assert len(index.search("line", vector_of("x"), k=99)) == manifest.rows
