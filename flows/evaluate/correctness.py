@@ -13,7 +13,7 @@ from flows.evaluate.words import NEGATION, facts, is_number
 
 def correctness(case: Case, params: EvaluateParams) -> Scored:
     """Score 0 … 1; 0 for a refusal of an answerable question."""
-    if not case.answerable or not case.reference:
+    if not case.answerable or not facts(case.reference):
         return Unscored(NOT_APPLICABLE)
     if case.lost:
         return Unscored(NO_ANSWER)
@@ -23,7 +23,7 @@ def correctness(case: Case, params: EvaluateParams) -> Scored:
 
 
 def f_measure(question: str, reference: str, answer: str, params: EvaluateParams) -> float:
-    """Return the weighted F-measure of an answer's facts against the reference's."""
+    """Return the weighted F-measure of an answer's facts against the reference's, which must state some."""
     known = facts(question)
     wanted = (facts(reference) - known) or facts(reference)
     said = facts(answer)

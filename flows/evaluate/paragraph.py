@@ -41,13 +41,13 @@ def _verdict_words(verdict: str) -> str:
 
 
 def _blocking(found: Judgement, params: EvaluateParams) -> str:
-    """Name what keeps the verdict from being a pass, at most three, the rest by number."""
+    """Say what keeps the verdict from being a pass: three in full, the others by name."""
     bad = [(name, v) for name, v in found.result.metrics.items() if v.verdict == found.result.verdict != "pass"]
     if not found.result.metrics:
         return "No metric and no guardrail was there to judge it by: set evaluate.guardrails in params.yaml."
     said = [_reason(name, verdict, params) for name, verdict in bad[:3]]
-    more = f" So do {len(bad) - 3} more." if len(bad) > 3 else ""
-    return " ".join(said) + more
+    more = f"Likewise {', '.join(_called(name) for name, _ in bad[3:])}." if len(bad) > 3 else ""
+    return " ".join([*said, more]).strip()
 
 
 def _reason(name: str, verdict: MetricVerdict, params: EvaluateParams) -> str:
@@ -111,4 +111,4 @@ def _size(metric: str, value: float, *, signed: bool = False) -> str:
 
 def _called(name: str) -> str:
     metric, _, side = name.partition(":")
-    return f"The guardrail of {metric}" if side else metric
+    return f"the guardrail of {metric}" if side else metric

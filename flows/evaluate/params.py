@@ -43,7 +43,7 @@ def _sample(low: float, reason: str) -> Guardrail:
 
 
 GUARDRAILS = {
-    "correctness": _sample(0.4, "An assistant that is mostly wrong helps nobody."),
+    "correctness": _sample(0.35, "An assistant that is mostly wrong helps nobody."),
     "groundedness": _sample(0.8, "What is said must stand in the documents."),
     "retrieval_recall": _sample(0.6, "The answer cannot be better than what was found."),
     "refusal_correctness": _sample(0.6, "Guessing is worse than refusing."),

@@ -20,7 +20,7 @@ from flows.provider.local.catalog import is_local
 from flows.provider.params import ProviderParams
 from flows.provider.session import resolve
 from flows.rag.params import RagParams
-from flows.rag.release import ReleaseManifest, build_candidate, production_id
+from flows.rag.release import ReleaseManifest, build_candidate, load_step_prompt, production_id
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def job_for(project: Project, params: EvaluateParams, *, release_id: str | None,
     rag, provider = RagParams.load(project), ProviderParams.load(project)
     chat, embedding = resolve(provider, load_settings())
     candidate = release_id or _judged_last(project)
-    prompts = [rag.prompt, *([rag.rewrite_prompt] if rag.rewrite else [])]
+    steps = {"answer": rag.prompt} | ({"rewrite": rag.rewrite_prompt} if rag.rewrite else {})
+    prompts = [load_step_prompt(project, step, name) for step, name in steps.items()]
     return Job(
         project,
         "evaluate",
@@ -59,7 +60,7 @@ def job_for(project: Project, params: EvaluateParams, *, release_id: str | None,
         inputs=[
             project.data("testset", "questions.parquet"),
             project.data("embed", "manifest.json"),
-            *(project.data("prompts", f"{name}.md") for name in prompts),
+            *(project.root / prompt.path for prompt in prompts),
         ],
         extra={
             "chat_model": chat,

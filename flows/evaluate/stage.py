@@ -7,6 +7,7 @@ from flows.core.clock import Clock, utc_now
 from flows.core.contracts import ANSWERS, QUESTIONS, SCORES
 from flows.core.errors import InputError, IntegrityError
 from flows.core.files import read_json, write_json
+from flows.core.locks import writer_lock
 from flows.core.main import run_stage_main
 from flows.core.progress import Progress, silent
 from flows.core.project import Project
@@ -83,8 +84,11 @@ def answer(
     questions = _questions(project)
     plan_ = Plan(**todo)
     candidate = ReleaseManifest.model_validate(read_json(_work(project, "candidate.json"), remedy=REMEDY))
-    notes = []
-    with open_provider(project, use_case="evaluation", max_usd=max_usd, progress=progress) as provider:
+    notes: list[str] = []
+    with (
+        writer_lock(project.state("locks", "evaluate-answer.lock"), what="the answers of stage 'evaluate'"),
+        open_provider(project, use_case="evaluation", max_usd=max_usd, progress=progress) as provider,
+    ):
         try:
             answer_missing(project, provider, candidate, wanted(questions, plan_.candidate_samples), progress=progress)
             if plan_.baseline_id:
