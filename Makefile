@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@rm -f .venv/.installed-* && touch $@
 
 run: setup     ## the main job: the whole DAG over the sample project
-	@$(BIN)/llmops monitor simulate --if-empty
+	@$(BIN)/llmops monitor simulate --once
 	@$(BIN)/llmops run
 
 test: setup    ## the tests, in under a minute

@@ -29,6 +29,6 @@ def handle(options: argparse.Namespace) -> int:
     output.line()
     for number, hit in reply.cited():
         place = f"{hit.source_uri}, characters {hit.start}-{hit.end}"
-        output.line(f"  [{number}] {hit.title}{f' > {hit.heading}' if hit.heading else ''} ({place})")
+        output.line(f"  [{number}] {hit.heading or hit.title} ({place})")
     output.line(f"  {reply.origin()}")
     return 0

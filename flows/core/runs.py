@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.core.clock import Clock, utc_now
-from flows.core.code import code_sha256
 from flows.core.errors import InputError, LlmopsError
 from flows.core.files import read_json, sha256_file, write_json
+from flows.core.fingerprints import code_sha256
 from flows.core.ids import canonical_json, content_id, sha256
 from flows.core.locks import writer_lock
 from flows.core.project import Project

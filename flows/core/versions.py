@@ -32,7 +32,10 @@ def enabled(project: Project) -> bool:
 
 
 def record(project_dir: str, stage: str) -> bool:
-    """Commit the stage's last run to DVC unless that very run is recorded already.
+    """Record the stage's last run in DVC unless that very run is recorded already.
+
+    A stage of dvc.yaml is committed. The others (release, monitor, retrain) keep append-only
+    records, which are put under DVC as they are, together with the calls log.
 
     Returns:
         True when DVC was written; False when there was nothing to record.
@@ -42,21 +45,22 @@ def record(project_dir: str, stage: str) -> bool:
     """
     project = Project.open(project_dir)
     run = last_record(project, stage)
-    if not enabled(project) or run is None or stage not in _dvc_stages(project):
-        return False
     marker = project.state("recorded", stage)
-    if marker.is_file() and marker.read_text() == run.run_id and (project.root / "dvc.lock").is_file():
+    if not enabled(project) or run is None or (marker.is_file() and marker.read_text() == run.run_id):
         return False
-    _refuse_changed_inputs(project, run)
-    _with_repo(project, lambda repo: repo.commit(stage, force=True))
+    if stage in _dvc_stages(project):
+        _refuse_changed_inputs(project, run)
+        _with_repo(project, lambda repo: repo.commit(stage, force=True))
+    else:
+        snapshot(project_dir, [project.data(stage), project.data("calls")])
     write_text(marker, run.run_id)
     return True
 
 
 def snapshot(project_dir: str, paths: Sequence[Path]) -> bool:
-    """Put append-only folders (calls, releases, …) under DVC as they are now (`dvc add`)."""
+    """Put append-only folders under DVC as they are now (`dvc add`); empty or absent ones are left out."""
     project = Project.open(project_dir)
-    present = [str(path) for path in paths if path.exists()]
+    present = [str(path) for path in paths if path.is_dir() and any(path.iterdir())]
     if not enabled(project) or not present:
         return False
     _with_repo(project, lambda repo: repo.add(present))

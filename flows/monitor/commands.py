@@ -1,43 +1,50 @@
 """Further verbs of `llmops monitor`: `simulate` fills an empty calls log to rehearse with."""
 
 import argparse
-from datetime import date
+import sys
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flows.core.calls import write_calls
+from flows.core.clock import utc_now
 from flows.core.errors import UsageError
 from flows.core.project import Project
 
 if TYPE_CHECKING:
     import pandas as pd
 
-START, DAYS, SEED = date(2026, 7, 1), 123, 20260701
+DAYS, SEED = 123, 20260701
+PART = "simulated"
 
 
 def add_to(verbs: Any) -> None:
     """Add the verbs."""
     text = "write a simulated usage log, labelled as such, into an empty calls log"
     parser = verbs.add_parser("simulate", help=text, description=f"{text.capitalize()}.")
-    parser.add_argument("--start", type=date.fromisoformat, default=START, metavar="DATE", help="first UTC day")
+    parser.add_argument(
+        "--start", type=date.fromisoformat, metavar="DATE", help="first UTC day (default: ends yesterday)"
+    )
     parser.add_argument("--days", type=int, default=DAYS, help=f"how many days (default: {DAYS}, four months)")
     parser.add_argument("--seed", type=int, default=SEED, help="same seed, same log")
-    parser.add_argument("--if-empty", action="store_true", help="do nothing when the log has calls already")
+    parser.add_argument("--once", action="store_true", help="do nothing when the log has simulated calls already")
     parser.set_defaults(handler=simulate)
 
 
 def simulate(options: argparse.Namespace) -> int:
     """Simulate, price and write the calls."""
     project = Project.open(options.project)
-    if any(project.data("calls").glob("date=*")):
-        if options.if_empty:
-            return 0
+    if options.once and any(project.data("calls").glob(f"date=*/part-{PART}.parquet")):
+        return 0
+    if not options.once and any(project.data("calls").glob("date=*")):
         raise UsageError("the calls log is not empty; simulated calls would mix with real ones. Use an empty project.")
     from flows.monitor.simulator import Traffic
     from flows.monitor.simulator import simulate as draw
 
-    calls = priced(project, draw(Traffic(options.start, options.days, options.seed)))
-    write_calls(project, calls, part="simulated")
-    print(f"{len(calls):,} simulated calls of {options.days} days, ${calls['cost_usd'].sum():,.2f}, in data/calls")  # noqa: T201
+    start = options.start or utc_now().date() - timedelta(days=options.days)
+    calls = priced(project, draw(Traffic(start, options.days, options.seed)))
+    write_calls(project, calls, part=PART)
+    spent = f"${calls['cost_usd'].sum():,.2f}"
+    sys.stdout.write(f"{len(calls):,} simulated calls of {options.days} days from {start}, {spent}, in data/calls\n")
     return 0
 
 

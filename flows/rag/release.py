@@ -3,7 +3,7 @@
 The manifest carries the prompts' full texts, so that an old release stays runnable when the files
 have moved on. Each field has its own digest and the id is the hash over the digests: a reader can
 say which field was altered, not only that something was. The code is identified by what it says
-(`flows.core.code`), not by the commit: a commit that touches no answering code makes no new
+(`flows.core.fingerprints`), not by the commit: a commit that touches no answering code makes no new
 release. The commit stands in the decision log (`flows.release`).
 """
 
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flows.core.code import code_sha256
 from flows.core.errors import InputError, IntegrityError, ParamsError
 from flows.core.files import read_json
+from flows.core.fingerprints import code_sha256
 from flows.core.ids import canonical_json, content_id, sha256
 from flows.core.project import Project
 from flows.rag.params import RagParams

@@ -6,7 +6,6 @@ from typing import Any
 from flows.core import versions
 from flows.core.project import Project
 from flows.release import actions
-from flows.release.stage import snapshot_paths
 
 SHOWN = 20  # decisions printed by `status`
 
@@ -62,7 +61,7 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def _snapshot(project: str) -> int:
-    versions.snapshot(project, snapshot_paths(Project.open(project)))
+    versions.snapshot(project, [Project.open(project).data("release")])
     return 0
 
 

@@ -26,8 +26,6 @@ from flows.release.registry import (
 from flows.release.states import in_production, pointer_for
 from flows.release.verdicts import Verdict, read_verdict, refusal
 
-SNAPSHOT = ("calls", "release", "monitor", "retrain")
-
 
 def run(
     project_dir: str = ".",
@@ -138,19 +136,9 @@ def verdict_path(project: Project) -> Path:
     return project.data("evaluate", "verdict.json")
 
 
-def snapshot_paths(project: Project) -> list[Path]:
-    """Return the append-only folders that a release puts under DVC, so that it can be looked at as it was."""
-    return [project.data(name) for name in SNAPSHOT if project.data(name).is_dir()]
-
-
 def run_summary(project_dir: str = ".", *, force: bool = False, max_usd: float | None = None) -> str:
     """Run the stage and return its summary: what a Prefect task hands on."""
     return run(project_dir, force=force, max_usd=max_usd).summary
-
-
-def snapshot_dirs(project_dir: str = ".") -> list[Path]:
-    """Return `snapshot_paths` of the project in a folder: what a Prefect task calls."""
-    return snapshot_paths(Project.open(project_dir))
 
 
 def main() -> None:

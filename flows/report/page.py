@@ -27,7 +27,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th { text-align: left; font-weight: 600; color: var(--soft); } td.number, th.number { text-align: right; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; vertical-align: top; }
 figure { margin: .8rem 0; } figure svg { max-width: 100%; height: auto; } figcaption { color: var(--soft); }
-code { font: .85em ui-monospace, Menlo, Consolas, monospace; background: #f4f6f8; padding: .1em .3em; border-radius: .2em; }
+code { font: .85em ui-monospace, Menlo, Consolas, monospace; background: #f4f6f8; padding: .1em .3em; }
 @media print { nav { display: none; } body { max-width: none; } }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -50,7 +50,8 @@ def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f'<h1>{escape(title)}</h1>\n<p class="soft">{escape(subtitle)}</p>\n<nav>{links}</nav>\n{bodies}</body>\n</html>\n'
+        f'<h1>{escape(title)}</h1>\n<p class="soft">{escape(subtitle)}</p>\n<nav>{links}</nav>\n'
+        f"{bodies}</body>\n</html>\n"
     )
 
 

@@ -91,7 +91,7 @@ def test_the_code_fingerprint_follows_imports(monkeypatch, tmp_path):
         "unused": "B = 1\n",
     }.items():
         write_text(tmp_path / "room" / f"{name}.py", text)
-    monkeypatch.setattr("flows.core.code.PACKAGE", tmp_path)
+    monkeypatch.setattr("flows.core.fingerprints.PACKAGE", tmp_path)
 
     def fingerprint():
         runs.code_sha256.__globals__["_hash"].cache_clear()

@@ -77,6 +77,16 @@ def test_a_lock_table_torn_by_a_kill_is_healed(versioned, now):
     assert versions.record(str(versioned.root), "ingest")
 
 
+def test_a_stage_that_is_no_dvc_stage_is_snapshotted_with_the_calls_log(versioned, now):
+    job = Job(versioned, "monitor", params={}, clock=lambda: now)
+    with job.running():
+        write_text(versioned.data("calls", "date=2026-11-01", "part-a.parquet"), "rows")
+
+    assert versions.record(str(versioned.root), "monitor")
+    assert {path.name for path in versioned.data().glob("*.dvc")} == {"monitor.dvc", "calls.dvc"}
+    assert not versions.record(str(versioned.root), "monitor")
+
+
 def test_append_only_folders_are_snapshotted(versioned):
     write_text(versioned.data("calls", "date=2026-11-01", "part-a.parquet"), "rows")
 

@@ -174,9 +174,3 @@ def test_one_writer_at_a_time(project, evaluation, release):
     evaluation.says(1)
     with writer_lock(lock_path(project), what="a test"), pytest.raises(LockedError):
         release()
-
-
-def test_a_snapshot_names_the_append_only_folders_that_exist(project, promoted):
-    promoted(1)
-    project.data("calls").mkdir()
-    assert stage.snapshot_dirs(project.root) == [project.data("calls"), project.data("release")]
