@@ -10,7 +10,7 @@ fine-tuning could save; comparing with the full price flatters it (statistics re
 """
 
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import expm1, log1p
 
 MTOK = 1_000_000
 DAYS_PER_YEAR = 365
@@ -67,7 +67,7 @@ def break_even(
     saving = few_shot.cost_usd - tuned.cost_usd
     hazard = -log1p(-retired_within_year) / DAYS_PER_YEAR
     per_day = saving * requests_per_day
-    lived_days = (1 - exp(-hazard * horizon_days)) / hazard if hazard else horizon_days
+    lived_days = -expm1(-hazard * horizon_days) / hazard if hazard else horizon_days
     return BreakEven(
         saving_usd=saving,
         requests=fixed_usd / saving if saving > 0 else None,
@@ -79,4 +79,4 @@ def break_even(
 def _days(fixed_usd: float, per_day: float, hazard: float) -> float | None:
     if per_day <= 0 or hazard * fixed_usd >= per_day:
         return None
-    return -log(1 - hazard * fixed_usd / per_day) / hazard if hazard else fixed_usd / per_day
+    return -log1p(-hazard * fixed_usd / per_day) / hazard if hazard else fixed_usd / per_day

@@ -44,7 +44,10 @@ class RetrainParams(Section):
 
     section: ClassVar[str] = "retrain"
 
-    recent_days: int = Field(28, ge=1, le=365, description="An alarm older than this is history and fires nothing.")
+    recent_days: int = Field(28, ge=1, le=365, description="An episode whose last alarm is older is history.")
+    episode_gap_days: int = Field(
+        14, ge=1, le=365, description="Alarms no further apart are one episode and become history together."
+    )
     cooldown_days: int = Field(7, ge=0, le=365, description="Nights after a proposal without another for its cause.")
     retrieval_metric: str = Field("retrieval_recall", description="The metric that tells a stale index.")
     retrieval_min: float = Field(

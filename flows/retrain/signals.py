@@ -6,9 +6,10 @@ the occasion by content (the alarm's day, the judged release, the chunks), so th
 is recognised whenever and however often it is looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from flows.retrain.params import RetrainParams
@@ -88,8 +89,18 @@ def _watching(stored: Stored) -> Monitor | None:
     return stored.monitor if stored.monitor and stored.monitor.as_of else None
 
 
-def _recent(day: date, monitor: Monitor, params: RetrainParams) -> bool:
-    return monitor.as_of is not None and day > monitor.as_of - timedelta(days=params.recent_days)
+def _is_current(monitor: Monitor, params: RetrainParams) -> Callable[[date], bool]:
+    """Return whether a day belongs to the episode that is not over yet.
+
+    Alarms close to each other are one episode and become history together. Otherwise the oldest
+    would leave first, and what is left of it would look like a new occasion.
+    """
+    days = sorted([item.day for item in (*monitor.alarms, *monitor.provider_changes)])
+    if monitor.as_of is None or not days or days[-1] <= monitor.as_of - timedelta(days=params.recent_days):
+        return lambda day: False
+    apart = [later for earlier, later in pairwise(days) if later > earlier + timedelta(days=params.episode_gap_days)]
+    start = apart[-1] if apart else days[0]
+    return lambda day: day >= start
 
 
 def provider_changed(stored: Stored, params: RetrainParams) -> Signal:
@@ -97,7 +108,8 @@ def provider_changed(stored: Stored, params: RetrainParams) -> Signal:
     name = "provider_changed"
     if (monitor := _watching(stored)) is None:
         return Signal(name, None, "no production calls were watched")
-    changes = [item for item in enumerate(monitor.provider_changes) if _recent(item[1].day, monitor, params)]
+    is_current = _is_current(monitor, params)
+    changes = [item for item in enumerate(monitor.provider_changes) if is_current(item[1].day)]
     if not changes:
         return Signal(name, False, "the same snapshots answer as before")
     last = max((change for _, change in changes), key=lambda change: change.day)
@@ -115,11 +127,8 @@ def drifted(name: str, stored: Stored, params: RetrainParams) -> Signal:
         return Signal(name, None, "no production calls were watched")
     of_kind = [item for item in enumerate(monitor.alarms) if item[1].points_to == points_to]
     latest = {alarm.channel: (place, alarm) for place, alarm in sorted(of_kind, key=lambda item: item[1].day)}
-    alarms = [
-        (place, alarm)
-        for place, alarm in latest.values()
-        if _recent(alarm.day, monitor, params) and direction in (None, alarm.direction)
-    ]
+    is_current = _is_current(monitor, params)
+    alarms = [item for item in latest.values() if is_current(item[1].day) and direction in (None, item[1].direction)]
     if not alarms:
         learning = [channel for channel in channels if channel in monitor.learning]
         if learning:

@@ -95,7 +95,7 @@ def not_measured(decision: Decision) -> list[str]:
 def summarise(decision: Decision, params: RetrainParams) -> str:
     """Say in one line what fired and what is proposed."""
     count = len(decision.triggers)
-    parts = [f"{count or 'no'} trigger{'' if count == 1 else 's'}"]
+    parts = [f"{count or 'no'} trigger{'s' if count > 1 else ''}"]
     if count:
         parts[0] += f": {', '.join(_named(trigger) for trigger in decision.triggers)}"
         parts.append(_outcome(decision, params))

@@ -87,6 +87,31 @@ def test_an_old_alarm_is_history(make):
     assert seen(make.stored(monitor=old), recent_days=100)["cost_rise"].fired
 
 
+def test_an_episode_becomes_history_as_a_whole(make):
+    alarms = make.alarm("output_tokens", day=date(2026, 10, 2)), make.alarm("refusal_share", day=date(2026, 10, 14))
+
+    def on(day):
+        return seen(make.stored(monitor=make.monitor(*alarms, changes=[make.change(day=date(2026, 10, 1))], as_of=day)))
+
+    for day in (date(2026, 10, 14), date(2026, 10, 31), date(2026, 11, 10)):
+        assert on(day)["output_drift"].window == "2026-10-02"
+        assert on(day)["provider_changed"].window == "2026-10-01"
+    assert on(date(2026, 11, 11))["output_drift"].fired is False
+    assert on(date(2026, 11, 11))["provider_changed"].fired is False
+
+
+def test_alarms_far_apart_are_occasions_of_their_own(make):
+    alarms = make.alarm("output_tokens", day=date(2026, 9, 1)), make.alarm("refusal_share", day=date(2026, 10, 14))
+
+    assert seen(make.stored(monitor=make.monitor(*alarms)))["output_drift"].window == "2026-10-14"
+
+
+def test_a_second_provider_change_is_an_occasion_of_its_own(make):
+    changes = [make.change(day=date(2026, 10, 20)), make.change("m-2", day=date(2026, 10, 25))]
+
+    assert seen(make.stored(monitor=make.monitor(changes=changes)))["provider_changed"].window == "2026-10-25"
+
+
 def test_retrieval_below_its_guardrail_fires_with_its_shortfall(make):
     signal = seen(make.stored(verdict=make.verdict(make.manifest(), recall="fail")))["retrieval_low"]
 

@@ -1,0 +1,75 @@
+"""The policy over time: once per trigger, at rest after each proposal, by the data's own days."""
+
+from datetime import date, timedelta
+
+from flows.retrain.params import RetrainParams
+from flows.retrain.policy import decide
+from flows.retrain.stored import Index
+
+
+def behind(make, chunks, as_of):
+    return make.stored(index=Index(chunks * 64, "0" * 64), monitor=make.monitor(as_of=as_of))
+
+
+def test_the_same_trigger_proposes_once_however_many_nights_pass(make, params):
+    first = decide(behind(make, "a", make.as_of), [], params)
+
+    for nights in (0, 1, 7, 100):
+        later = decide(behind(make, "a", make.as_of + timedelta(days=nights)), [first.new], params)
+        assert later.state == "known"
+        assert later.new is None
+
+
+def test_a_new_occasion_of_the_same_cause_waits_until_the_cool_down_is_over(make, params):
+    first = decide(behind(make, "a", make.as_of), [], params)
+
+    resting = decide(behind(make, "b", make.as_of + timedelta(days=6)), [first.new], params)
+    rested = decide(behind(make, "b", make.as_of + timedelta(days=7)), [first.new], params)
+
+    assert (resting.state, resting.new) == ("cooling_down", None)
+    assert rested.state == "proposed"
+    assert rested.new["proposal_id"] != first.new["proposal_id"]
+
+
+def test_another_cause_does_not_wait(make, params):
+    first = decide(behind(make, "a", make.as_of), [], params)
+    both = make.stored(
+        index=Index("a" * 64, "0" * 64), monitor=make.monitor(make.alarm("cost_usd", before=0.01, after=0.05))
+    )
+
+    second = decide(both, [first.new], params)
+
+    assert second.state == "proposed"
+    assert [trigger["cause"] for trigger in second.new["triggers"]] == ["cost_rise"]
+    assert second.new["points_lost"].keys() == {"cost_rise"}
+    assert second.standing == [first.new]
+
+
+def test_without_a_day_a_cause_rests_after_its_proposal(make, params):
+    def world(chunks):
+        return make.stored(index=Index(chunks * 64, "0" * 64), monitor=None, evaluated_on=None)
+
+    first = decide(world("a"), [], params)
+
+    assert first.new["as_of"] is None
+    assert decide(world("b"), [first.new], params).state == "cooling_down"
+    assert decide(world("b"), [first.new], RetrainParams(cooldown_days=0)).state == "proposed"
+
+
+def test_a_log_that_ends_earlier_than_the_last_proposal_rearms_nothing(make, params):
+    first = decide(behind(make, "a", make.as_of), [], params)
+
+    assert decide(behind(make, "b", date(2026, 1, 1)), [first.new], params).state == "cooling_down"
+
+
+def test_a_trigger_that_was_not_worth_a_repair_is_weighed_again(make, params):
+    world = behind(make, "a", make.as_of)
+
+    assert decide(world, [], RetrainParams(value_usd_per_point_day=0.01)).state == "none"
+    assert decide(world, [], params).state == "proposed"
+
+
+def test_a_quiet_day_proposes_nothing(make, params):
+    decision = decide(make.stored(), [], params)
+
+    assert (decision.state, decision.triggers, decision.options, decision.new) == ("none", [], [], None)
