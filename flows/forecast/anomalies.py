@@ -39,7 +39,7 @@ def alarms(past: Past, ids: Sequence[str], days: "pd.DatetimeIndex", params: For
     if newest <= params.anomaly_reference_days:
         return []
     watched = days[len(days) - newest :]
-    weekend = (watched.dayofweek.to_numpy() >= SATURDAY).astype(float)
+    weekend = (watched.day_of_week.to_numpy() >= SATURDAY).astype(float)
     found = []
     for name, row in zip(ids, errors[:, errors.shape[1] - newest :], strict=True):
         if (~np.isnan(row)).sum() <= params.anomaly_reference_days:

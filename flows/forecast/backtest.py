@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 RIVALS = ("simple", "seasonal_naive", "mean")
 
 
-def totals(past: Past, horizon: int, season: int) -> tuple[FloatArray, dict[str, FloatArray]]:
+def totals(past: Past, horizon: int, *, season: int, mean_steps: int) -> tuple[FloatArray, dict[str, FloatArray]]:
     """Return what came true and each method's forecast of totals over `horizon` steps, (series, origins).
 
-    Only origins whose whole window is known are kept.
+    Only origins whose whole window is known are kept; `mean_steps` are behind the rival `mean`.
     """
     origins = past.paths.shape[1]
     starts = past.history.shape[1] - origins + np.arange(origins)
     known = np.flatnonzero(starts + horizon <= past.history.shape[1])
-    before = np.pad(past.history, ((0, 0), (season, 0)), constant_values=np.nan)
-    week = sliding_window_view(before, season, axis=1)[:, starts[known]]
+    reach = max(season, mean_steps)
+    before = np.pad(past.history, ((0, 0), (reach, 0)), constant_values=np.nan)
+    seen = sliding_window_view(before, reach, axis=1)[:, starts[known]]
     actual = past.actual[:, known, :horizon].sum(axis=2)
     return actual, {
         "simple": past.paths[:, known, :horizon].sum(axis=2),
-        "seasonal_naive": seasonal_naive(week, horizon, season).sum(axis=2),
-        "mean": week.mean(axis=2) * horizon,
+        "seasonal_naive": seasonal_naive(seen, horizon, season).sum(axis=2),
+        "mean": seen[:, :, -mean_steps:].mean(axis=2) * horizon,
     }
 
 
@@ -64,7 +65,7 @@ def report(past: Past, running: Errors, horizons: Sequence[int], season: int) ->
 
 
 def _of_horizon(past: Past, running: Errors, horizon: int, season: int) -> dict[str, Any]:
-    actual, forecasts = totals(past, horizon, season)
+    actual, forecasts = totals(past, horizon, season=season, mean_steps=season)
     values: dict[str, Any] = {"origins": int(actual.shape[1])}
     values |= {f"wape_{name}": number(wape(actual, forecasts[name])[0]) for name in RIVALS}
     values |= {f"coverage_{level}": number(share[0, horizon - 1]) for level, share in running.coverage.items()}

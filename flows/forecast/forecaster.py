@@ -10,6 +10,7 @@ so that all past origins of all series are one matrix.
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from flows.forecast.params import Rules
 from flows.forecast.series import FloatArray
@@ -30,14 +31,13 @@ def simple(history: FloatArray, horizon: int, rules: Rules) -> FloatArray:
         rules: The forecaster's numbers.
 
     Returns:
-        (series, horizon); a flat mean where the history is shorter than the cold start, NaN where
-        there is none.
+        (series, horizon); a flat mean over whole seasons where the history is shorter than the cold
+        start, NaN where there is none.
     """
     window = _last(history, memory(rules))
     known = (~np.isnan(window)).sum(axis=1)
-    flat = np.repeat(_mean(window, axis=1)[:, None], horizon, axis=1)
     cold = known < rules.cold_start_seasons * rules.season_steps
-    return np.where(cold[:, None], flat, _seasonal(window, horizon, rules))
+    return np.where(cold[:, None], _flat(window, known, rules.season_steps), _seasonal(window, horizon, rules))
 
 
 def past_forecasts(history: FloatArray, horizon: int, origins: int, rules: Rules) -> tuple[FloatArray, FloatArray]:
@@ -72,9 +72,16 @@ def seasonal_naive(history: FloatArray, horizon: int, season: int) -> FloatArray
     return np.tile(history[..., -season:], repeats)[..., :horizon]
 
 
+def _flat(window: FloatArray, known: NDArray[np.int_], season: int) -> FloatArray:
+    """Return the mean of the last whole seasons, or of all there is before the first is whole, (series, 1)."""
+    whole = np.where(known >= season, known - known % season, known)
+    age = np.arange(window.shape[1])[::-1]
+    return _mean(np.where(age < whole[:, None], window, np.nan), axis=1)[:, None]
+
+
 def _seasonal(window: FloatArray, horizon: int, rules: Rules) -> FloatArray:
     season = rules.season_steps
-    weeks = window[:, -rules.profile_seasons * season :].reshape(len(window), -1, season)
+    weeks = window[:, -rules.profile_seasons * season :].reshape(len(window), rules.profile_seasons, season)
     weekday = np.nan_to_num(_mean(weeks, axis=1))  # column j is the phase of step j + 1 ahead
     profile = _ratio(weekday, weekday.mean(axis=1, keepdims=True), otherwise=1.0)
     level, level_age = _level(window, profile, rules)

@@ -67,7 +67,7 @@ def summary(outlook: Outlook, drivers: Sequence[Driver], params: ForecastParams)
         "history_days": len(outlook.usage.days),
         "series": len(outlook.usage.ids),
         "unpriced": unpriced,
-        "own_work_usd": _usd(fixed.sum()),
+        "known_usd": _usd(fixed.sum()),
         **_tokens(outlook, params),
     }
     if outlook.priced.any():
@@ -82,7 +82,7 @@ def empty_summary(params: ForecastParams) -> dict[str, Any]:
     ]
     keys = ("as_of", "mean_usd", "mean_tokens", *ranges, *[f"coverage_{level}" for level in params.levels])
     budget = ("budget_usd", "budget_usd_per_month", "p_exceed", *BUDGET_DATES)
-    empty: dict[str, Any] = dict.fromkeys((*keys, *budget, "past_usd", "own_work_usd"))
+    empty: dict[str, Any] = dict.fromkeys((*keys, *budget, "past_usd", "known_usd"))
     counts = {"horizon_days": params.horizon_days, "history_days": 0, "series": 0, "windows": 0}
     return empty | counts | {"unpriced": [], "notes": []}
 

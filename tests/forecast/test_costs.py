@@ -1,0 +1,138 @@
+"""Tokens times prices: known changes are met, unknown prices stay unknown, events act once."""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows.core.errors import ParamsError
+from flows.forecast.costs import factors, rates
+from flows.forecast.drivers import known_cost, own_work, planned
+from flows.forecast.outlook import look_ahead
+from flows.forecast.params import Event, ForecastParams
+from flows.forecast.series import SeriesKey, Usage
+from flows.provider.prices import Price, price_at
+
+DAYS = pd.date_range("2026-11-01", periods=28, freq="D", tz="UTC")
+CUT = datetime(2026, 11, 11, tzinfo=UTC)
+
+
+def cut_price(_key, when):
+    factor = 0.6 if when >= CUT else 1.0
+    return Price("p", "m", "announced", input=2.0 * factor, output=8.0 * factor)
+
+
+def usage(y, ids=("a/m/input",)):
+    history = pd.date_range(end="2026-10-31", periods=y.shape[1], freq="D", tz="UTC")
+    return Usage(ids, history, y)
+
+
+def test_each_token_type_has_its_price_and_cached_input_falls_back_to_input():
+    keys = {kind: SeriesKey("p", "m", kind, 0) for kind in ("input", "cached_input", "output")}
+
+    found = rates(list(keys), keys, DAYS[:1], cut_price)
+
+    np.testing.assert_allclose(found[:, 0], [2e-6, 2e-6, 8e-6])
+
+
+def test_an_unknown_model_is_unpriced_and_never_free():
+    key = SeriesKey("openai", "nobody-knows-this-model", "input", 0)
+
+    assert np.isnan(rates(["x"], {"x": key}, DAYS[:2], lambda key, when: price_at(key.provider, key.model, when))).all()
+
+
+def test_a_local_model_is_free_and_priced():
+    key = SeriesKey("local", "local-extract-1", "input", 0)
+
+    assert (rates(["x"], {"x": key}, DAYS, lambda key, when: price_at(key.provider, key.model, when)) == 0).all()
+
+
+def test_an_announced_price_cut_is_met_within_ten_per_cent(world):
+    y = world(40, 148, sd=0.1)
+    params = ForecastParams()
+    errors = []
+    for row in y:
+        table = usage(row[None, :120])
+        outlook = look_ahead(
+            table, rates(table.ids, {"a/m/input": SeriesKey("p", "m", "input", 0)}, DAYS, cut_price), params
+        )
+        true = (row[120:] * np.where(DAYS >= CUT, 1.2e-6, 2e-6)).sum()
+        errors.append(abs(outlook.total_cost.sum() - true) / true)
+
+    assert np.median(errors) < 0.10
+
+
+def test_the_total_is_the_sum_of_its_series(world):
+    table = usage(world(3, 90), ids=("a", "b", "c"))
+    prices = np.repeat([[1e-6], [2e-6], [np.nan]], 28, axis=1)
+
+    outlook = look_ahead(table, prices, ForecastParams())
+
+    np.testing.assert_allclose(outlook.total_cost, outlook.amount[0] * 1e-6 + outlook.amount[1] * 2e-6)
+    assert outlook.priced.tolist() == [True, True, False]
+
+
+def test_a_planned_event_multiplies_only_the_days_and_series_it_names():
+    event = Event(name="launch", date=date(2026, 11, 3), until=date(2026, 11, 5), series="a/*", multiplier=3)
+
+    found = factors(["a/m/input", "b/m/input"], DAYS[:6], [event])
+
+    assert found.tolist() == [[1, 1, 3, 3, 1, 1], [1, 1, 1, 1, 1, 1]]
+
+
+def test_an_event_that_lies_in_the_past_is_already_in_force():
+    y = np.full((1, 90), 100.0)
+    y[:, 80:] = 70.0
+    event = Event(name="shorter prompt", date=date(2026, 10, 22), multiplier=0.7)
+
+    known = look_ahead(usage(y), np.ones((1, 28)), ForecastParams(events=(event,)))
+    unknown = look_ahead(usage(y), np.ones((1, 28)), ForecastParams())
+
+    np.testing.assert_allclose(known.amount, 70.0)
+    assert unknown.amount.mean() > 71
+
+
+def test_a_future_event_changes_the_forecast_from_its_day_on():
+    event = Event(name="shorter prompt", date=date(2026, 11, 8), multiplier=0.5)
+
+    outlook = look_ahead(usage(np.full((1, 90), 100.0)), np.ones((1, 28)), ForecastParams(events=(event,)))
+
+    np.testing.assert_allclose(outlook.amount[0], [100.0] * 7 + [50.0] * 21)
+
+
+def test_own_work_costs_what_its_last_run_cost_as_often_as_it_is_scheduled():
+    found = own_work({"evaluate": 7, "retrain": 1, "never": 7}, {"evaluate": 0.25, "retrain": None}, DAYS)
+
+    assert (found[0].unique_id, found[0].cost.sum()) == ("own_work/evaluate", 7.0)
+    assert [driver.driver for driver in found] == ["evaluate", "retrain"]
+    assert np.isnan(found[1].cost).all()
+    assert known_cost(found, 28).sum() == 7.0
+
+
+def test_a_planned_sum_is_paid_once_and_only_within_the_horizon():
+    events = [
+        Event(name="re-embed", date=date(2026, 11, 5), cost_usd=12.5),
+        Event(name="later", date=date(2027, 11, 5), cost_usd=99.0),
+    ]
+
+    found = planned(events, DAYS)
+
+    assert [(driver.unique_id, driver.cost.sum()) for driver in found] == [("event/re-embed", 12.5)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"levels": [80, 80]},
+        {"levels": [30]},
+        {"own_runs_per_week": {"evaluate": -1}},
+        {"events": [{"name": "x", "date": "2026-01-01"}]},
+        {"events": [{"name": "x", "date": "2026-01-01", "multiplier": 0}]},
+        {"events": [{"name": "x", "date": "2026-02-01", "until": "2026-01-01", "multiplier": 2}]},
+        {"horizon": 28},
+    ],
+)
+def test_wrong_params_are_refused(values):
+    with pytest.raises(ParamsError):
+        ForecastParams.parse(values, where="params.yaml")
