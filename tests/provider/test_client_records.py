@@ -59,6 +59,19 @@ def test_another_model_than_asked_for_is_recorded(world, ask, model, differs):
     assert ("model_differs" in json.loads(read_calls(world.project)["metadata"][0])) is differs
 
 
+def test_a_call_costs_what_the_model_that_answered_costs(world, ask):
+    world.price(1.0)
+    extra = world.project.data("prices", "dear.yaml")
+    extra.write_text(
+        world.project.data("prices", "own.yaml").read_text().replace("fake-chat", "dear").replace("1.0", "9.0")
+    )
+    extra.write_text(extra.read_text().replace("fake-embed", "other"))
+    world.fake.script(Reply(change={"model": "dear"}), Reply(change={"model": "unknown"}))
+    with world.open() as provider:
+        rows = [provider.chat([ask(question)])[0] for question in ("a", "b")]
+    assert [row.cost_usd for row in rows] == [pytest.approx(9 * 15e-6), pytest.approx(15e-6)]
+
+
 def test_the_call_is_on_record_before_it_leaves(world, ask, monkeypatch):
     seen = []
     world.fake.always(Reply(delay_s=0.2))
