@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from flows.core.ids import content_id
 from flows.retrain.diagnosis import Finding, diagnose
-from flows.retrain.losses import losses
-from flows.retrain.params import RetrainParams
+from flows.retrain.losses import Loss, losses
+from flows.retrain.params import Cause, RetrainParams
 from flows.retrain.repairs import Case, Option, choose, weigh
 from flows.retrain.signals import Signal, signals
 from flows.retrain.stored import Stored
@@ -24,11 +24,11 @@ Proposal = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Trigger:
-    """A cause on one occasion; `state` is `proposed` while it is open, until something is proposed for it."""
+    """A cause on one occasion; `open` until this run proposes something for it or finds nothing worth its cost."""
 
     trigger_id: str
     finding: Finding
-    state: State
+    state: State | Literal["open"]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -37,19 +37,26 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Decision:
-    """The state of things: what fired, what it means, what each repair is worth, what is proposed.
+    """The state of things.
 
-    `new` is the proposal made now, `standing` those made earlier for triggers that still fire.
+    Args:
+        state: The most urgent state of all triggers; `none` also when nothing fired.
+        as_of: The last day the data know of.
+        signals: Every signal, fired or not.
+        triggers: The causes found, each on its occasion.
+        losses: Points lost per cause.
+        options: What each repair would cost and restore, weighed on all open triggers, else on all.
+        new: The proposals made now, the most valuable first.
+        standing: Those made earlier for triggers that still fire.
     """
 
     state: State
     as_of: date | None
     signals: list[Signal]
     triggers: list[Trigger]
-    case: Case
+    losses: dict[Cause, Loss]
     options: list[Option]
-    chosen: Option | None
-    new: dict[str, Any] | None
+    new: list[dict[str, Any]]
     standing: list[Proposal]
 
 
@@ -62,18 +69,51 @@ def decide(stored: Stored, history: Sequence[Proposal], params: RetrainParams) -
         params: The policy.
     """
     found = signals(stored, params)
-    fired = triggers(diagnose(found, params), history, stored.as_of, params)
-    opened = [trigger.finding for trigger in fired if trigger.state == "proposed"]
-    weighed = opened or [trigger.finding for trigger in fired]
-    case = Case(weighed, losses(weighed, found, stored, params), found, stored)
-    options = weigh(case, params) if weighed else []
-    chosen = choose(options) if opened else None
-    if chosen and chosen.repair == "none":  # not recorded, so that it is weighed again when a price or value changes
-        fired = [_with(trigger, "none" if trigger.state == "proposed" else trigger.state) for trigger in fired]
-    new = proposal(stored.as_of, fired, case, options, chosen) if chosen and chosen.repair != "none" else None
+    findings = diagnose(found, params)
+    lost = losses(findings, found, stored, params)
+    fired = triggers(findings, history, stored.as_of, params)
+    opened = [trigger for trigger in fired if trigger.state == "open"]
+    options = weigh(_case(opened or fired, lost, found, stored), params) if fired else []
+    new = propose(opened, lost, found, stored, params)
+    done = {item["trigger_id"] for proposal in new for item in proposal["triggers"]}
+    fired = [_settled(trigger, done) for trigger in fired]
     ids = {trigger.trigger_id for trigger in fired}
     standing = [item for item in history if ids & {trigger["trigger_id"] for trigger in item["triggers"]}]
-    return Decision(_overall(fired), stored.as_of, found, fired, case, options, chosen, new, standing)
+    return Decision(_overall(fired), stored.as_of, found, fired, lost, options, new, standing)
+
+
+def propose(
+    opened: Sequence[Trigger],
+    lost: Mapping[Cause, Loss],
+    found: Sequence[Signal],
+    stored: Stored,
+    params: RetrainParams,
+) -> list[dict[str, Any]]:
+    """Return the best repair, then the best for the causes it does not touch, until nothing is worth its cost.
+
+    A cause without a worthwhile repair is not recorded, so that it is weighed again when a price changes.
+    """
+    new: list[dict[str, Any]] = []
+    while opened:
+        case = _case(opened, lost, found, stored)
+        options = weigh(case, params)
+        chosen = choose(options)
+        if chosen.repair == "none":
+            break
+        touched = [trigger for trigger in opened if chosen.gain[trigger.finding.cause]]
+        new.append(proposal(stored.as_of, touched, case, options, chosen))
+        opened = [trigger for trigger in opened if trigger not in touched]
+    return new
+
+
+def _case(fired: Sequence[Trigger], lost: Mapping[Cause, Loss], found: Sequence[Signal], stored: Stored) -> Case:
+    return Case([trigger.finding for trigger in fired], lost, found, stored)
+
+
+def _settled(trigger: Trigger, done: set[str]) -> Trigger:
+    if trigger.state != "open":
+        return trigger
+    return Trigger(trigger.trigger_id, trigger.finding, "proposed" if trigger.trigger_id in done else "none")
 
 
 def trigger_id(finding: Finding) -> str:
@@ -84,13 +124,13 @@ def trigger_id(finding: Finding) -> str:
 def triggers(
     findings: Sequence[Finding], history: Sequence[Proposal], as_of: date | None, params: RetrainParams
 ) -> list[Trigger]:
-    """Return the findings as triggers: `known`, `cooling_down`, or open (`proposed`)."""
+    """Return the findings as triggers: `known`, `cooling_down` or `open`."""
     seen = {trigger["trigger_id"] for item in history for trigger in item["triggers"]}
     found = []
     for finding in findings:
         name = trigger_id(finding)
         resting = _rests(finding, history, as_of, params)
-        found.append(Trigger(name, finding, "known" if name in seen else "cooling_down" if resting else "proposed"))
+        found.append(Trigger(name, finding, "known" if name in seen else "cooling_down" if resting else "open"))
     return found
 
 
@@ -105,10 +145,6 @@ def _rests(finding: Finding, history: Sequence[Proposal], as_of: date | None, pa
     return as_of < max(date.fromisoformat(day) for day in days) + timedelta(days=params.cooldown_days)
 
 
-def _with(trigger: Trigger, state: State) -> Trigger:
-    return Trigger(trigger.trigger_id, trigger.finding, state)
-
-
 def _overall(fired: Sequence[Trigger]) -> State:
     states = {trigger.state for trigger in fired}
     order: tuple[State, ...] = ("proposed", "none", "cooling_down", "known")
@@ -116,16 +152,16 @@ def _overall(fired: Sequence[Trigger]) -> State:
 
 
 def proposal(
-    as_of: date | None, fired: Sequence[Trigger], case: Case, options: Sequence[Option], chosen: Option
+    as_of: date | None, touched: Sequence[Trigger], case: Case, options: Sequence[Option], chosen: Option
 ) -> dict[str, Any]:
     """Return the line that is kept: triggers, evidence, every repair's value, commands; nothing is executed."""
-    new = [trigger for trigger in fired if trigger.state == "proposed"]
-    names = {name for trigger in new for name in trigger.finding.signals}
+    names = {name for trigger in touched for name in trigger.finding.signals}
+    causes = [trigger.finding.cause for trigger in touched]
     return {
-        "proposal_id": content_id("proposal", sorted(trigger.trigger_id for trigger in new)),
+        "proposal_id": content_id("proposal", sorted(trigger.trigger_id for trigger in touched)),
         "as_of": None if as_of is None else str(as_of),
-        "triggers": [trigger.to_json() for trigger in new],
-        "points_lost": {cause: loss.to_json() for cause, loss in case.losses.items()},
+        "triggers": [{"trigger_id": trigger.trigger_id, **trigger.finding.to_json()} for trigger in touched],
+        "points_lost": {cause: case.losses[cause].to_json() for cause in causes},
         "evidence": [signal.to_json() for signal in case.signals if signal.name in names],
         "repair": chosen.repair,
         "cost_usd": chosen.cost_usd,

@@ -47,7 +47,7 @@ class Option:
         cost_usd: Its price.
         value_usd: What the restored points are worth.
         ev_usd: Value minus price.
-        sufficient: Whether what remains lost is tolerable.
+        sufficient: Whether what remains lost to the causes it touches is tolerable.
         gain: Share restored per cause.
         commands: What to run, in order; a line that begins with `#` is work by hand.
     """
@@ -95,10 +95,16 @@ def _weigh(repair: Repair, case: Case, params: RetrainParams) -> Option:
         cost_usd=cost,
         value_usd=round(value, 2),
         ev_usd=round(value - cost, 2),
-        sufficient=not why_not and sum(lost.values()) - restored <= params.points_tolerated,
+        sufficient=not why_not and _remaining(lost, gain) <= params.points_tolerated,
         gain=gain,
         commands=commands(repair, case),
     )
+
+
+def _remaining(lost: Mapping[Cause, float], gain: Mapping[Cause, float]) -> float:
+    """Return the points that stay lost to the causes that a repair touches; to all, if it touches none."""
+    touched = [cause for cause in lost if gain[cause]] or list(lost)
+    return sum(lost[cause] * (1 - gain[cause]) for cause in touched)
 
 
 def obstacle(repair: Repair, case: Case, params: RetrainParams) -> str:

@@ -95,7 +95,7 @@ def _is_current(monitor: Monitor, params: RetrainParams) -> Callable[[date], boo
     Alarms close to each other are one episode and become history together. Otherwise the oldest
     would leave first, and what is left of it would look like a new occasion.
     """
-    days = sorted([item.day for item in (*monitor.alarms, *monitor.provider_changes)])
+    days = sorted([alarm.day for alarm in monitor.alarms] + [change.day for change in monitor.provider_changes])
     if monitor.as_of is None or not days or days[-1] <= monitor.as_of - timedelta(days=params.recent_days):
         return lambda day: False
     apart = [later for earlier, later in pairwise(days) if later > earlier + timedelta(days=params.episode_gap_days)]

@@ -4,6 +4,7 @@ It proposes and executes nothing. Its inputs may all be missing; what is missing
 measured. Time is the data's own (`as_of`), so a late or repeated run finds the same triggers.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -40,14 +41,14 @@ def run(
         progress("triggers", 0, 1)
         history = read_proposals(ledger)
         decision = decide(stored, history, params)
-        kept = [*history, decision.new] if decision.new else history
+        kept = [*history, *decision.new]
         if decision.new or not ledger.exists():
             write_proposals(ledger, kept)
         write_json(current, to_json(decision))
         job.add_outputs(record, ledger, current)
         record.counts = {
             "triggers": len(decision.triggers),
-            "proposed": int(decision.new is not None),
+            "proposed": len(decision.new),
             "proposals": len(kept),
             "not_measured": len(not_measured(decision)),
         }
@@ -80,9 +81,9 @@ def to_json(decision: Decision) -> dict[str, Any]:
         "triggers": [trigger.to_json() for trigger in decision.triggers],
         "signals": [signal.to_json() for signal in decision.signals],
         "not_measured": not_measured(decision),
-        "points_lost": {cause: loss.to_json() for cause, loss in decision.case.losses.items()},
+        "points_lost": {cause: loss.to_json() for cause, loss in decision.losses.items()},
         "repairs": [option.to_json() for option in decision.options],
-        "proposal": decision.new,
+        "proposals": decision.new,
         "standing": [dict(item) for item in decision.standing],
     }
 
@@ -109,15 +110,18 @@ def _named(trigger: Trigger) -> str:
 
 
 def _outcome(decision: Decision, params: RetrainParams) -> str:
-    if decision.new and decision.chosen:
-        chosen = decision.chosen
-        worth = f"cost ${chosen.cost_usd:,.0f}, worth ${chosen.value_usd:,.0f} in {params.horizon_days} days"
-        return f"proposed: {chosen.repair} ({worth}{'' if chosen.sufficient else ', not sufficient'}, dry run)"
+    if decision.new:
+        return f"proposed: {', '.join(_priced(item, params) for item in decision.new)}, dry run"
     if decision.state == "none":
         return "proposed: none (no possible repair is worth its cost)"
     earlier = ", ".join(f"{item['repair']} of {item['as_of']}" for item in decision.standing)
     stands = f"proposed already: {earlier}" if earlier else "nothing new is proposed"
     return stands + (", cooling down" if decision.state == "cooling_down" else "")
+
+
+def _priced(item: Mapping[str, Any], params: RetrainParams) -> str:
+    worth = f"cost ${item['cost_usd']:,.0f}, worth ${item['value_usd']:,.0f} in {params.horizon_days} days"
+    return f"{item['repair']} ({worth}{'' if item['sufficient'] else ', not sufficient'})"
 
 
 def main() -> None:

@@ -15,20 +15,20 @@ def test_the_same_trigger_proposes_once_however_many_nights_pass(make, params):
     first = decide(behind(make, "a", make.as_of), [], params)
 
     for nights in (0, 1, 7, 100):
-        later = decide(behind(make, "a", make.as_of + timedelta(days=nights)), [first.new], params)
+        later = decide(behind(make, "a", make.as_of + timedelta(days=nights)), first.new, params)
         assert later.state == "known"
-        assert later.new is None
+        assert later.new == []
 
 
 def test_a_new_occasion_of_the_same_cause_waits_until_the_cool_down_is_over(make, params):
     first = decide(behind(make, "a", make.as_of), [], params)
 
-    resting = decide(behind(make, "b", make.as_of + timedelta(days=6)), [first.new], params)
-    rested = decide(behind(make, "b", make.as_of + timedelta(days=7)), [first.new], params)
+    resting = decide(behind(make, "b", make.as_of + timedelta(days=6)), first.new, params)
+    rested = decide(behind(make, "b", make.as_of + timedelta(days=7)), first.new, params)
 
-    assert (resting.state, resting.new) == ("cooling_down", None)
+    assert (resting.state, resting.new) == ("cooling_down", [])
     assert rested.state == "proposed"
-    assert rested.new["proposal_id"] != first.new["proposal_id"]
+    assert rested.new[0]["proposal_id"] != first.new[0]["proposal_id"]
 
 
 def test_another_cause_does_not_wait(make, params):
@@ -37,12 +37,12 @@ def test_another_cause_does_not_wait(make, params):
         index=Index("a" * 64, "0" * 64), monitor=make.monitor(make.alarm("cost_usd", before=0.01, after=0.05))
     )
 
-    second = decide(both, [first.new], params)
+    second = decide(both, first.new, params)
 
     assert second.state == "proposed"
-    assert [trigger["cause"] for trigger in second.new["triggers"]] == ["cost_rise"]
-    assert second.new["points_lost"].keys() == {"cost_rise"}
-    assert second.standing == [first.new]
+    assert [trigger["cause"] for trigger in second.new[0]["triggers"]] == ["cost_rise"]
+    assert second.new[0]["points_lost"].keys() == {"cost_rise"}
+    assert second.standing == first.new
 
 
 def test_without_a_day_a_cause_rests_after_its_proposal(make, params):
@@ -51,15 +51,15 @@ def test_without_a_day_a_cause_rests_after_its_proposal(make, params):
 
     first = decide(world("a"), [], params)
 
-    assert first.new["as_of"] is None
-    assert decide(world("b"), [first.new], params).state == "cooling_down"
-    assert decide(world("b"), [first.new], RetrainParams(cooldown_days=0)).state == "proposed"
+    assert first.new[0]["as_of"] is None
+    assert decide(world("b"), first.new, params).state == "cooling_down"
+    assert decide(world("b"), first.new, RetrainParams(cooldown_days=0)).state == "proposed"
 
 
 def test_a_log_that_ends_earlier_than_the_last_proposal_rearms_nothing(make, params):
     first = decide(behind(make, "a", make.as_of), [], params)
 
-    assert decide(behind(make, "b", date(2026, 1, 1)), [first.new], params).state == "cooling_down"
+    assert decide(behind(make, "b", date(2026, 1, 1)), first.new, params).state == "cooling_down"
 
 
 def test_a_trigger_that_was_not_worth_a_repair_is_weighed_again(make, params):
@@ -72,4 +72,24 @@ def test_a_trigger_that_was_not_worth_a_repair_is_weighed_again(make, params):
 def test_a_quiet_day_proposes_nothing(make, params):
     decision = decide(make.stored(), [], params)
 
-    assert (decision.state, decision.triggers, decision.options, decision.new) == ("none", [], [], None)
+    assert (decision.state, decision.triggers, decision.options, decision.new) == ("none", [], [], [])
+
+
+def test_a_cause_that_the_best_repair_does_not_touch_gets_a_proposal_of_its_own(make, params):
+    world = make.stored(
+        monitor=make.monitor(make.alarm("output_tokens"), changes=[make.change()]), index=Index("a" * 64, "0" * 64)
+    )
+    decision = decide(world, [], params)
+
+    assert [item["repair"] for item in decision.new] == ["change_prompt", "re_embed"]
+    assert [[trigger["cause"] for trigger in item["triggers"]] for item in decision.new] == [
+        ["provider_change"], ["stale_index"],
+    ]  # fmt: skip
+    assert {trigger.state for trigger in decision.triggers} == {"proposed"}
+
+
+def test_a_cause_without_a_worthwhile_repair_stays_open_beside_one_that_has_one(make, params):
+    world = make.stored(monitor=make.monitor(make.alarm("error_share"), changes=[make.change()]))
+    states = {trigger.finding.cause: trigger.state for trigger in decide(world, [], params).triggers}
+
+    assert states == {"provider_change": "proposed", "availability": "none"}

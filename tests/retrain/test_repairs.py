@@ -11,7 +11,7 @@ from flows.core.errors import ParamsError
 from flows.retrain.losses import Loss
 from flows.retrain.params import RetrainParams
 from flows.retrain.policy import decide
-from flows.retrain.repairs import choose, weigh
+from flows.retrain.repairs import Case, choose, weigh
 from flows.retrain.stored import Index, Production
 from tests.retrain.worlds import AS_OF, POINTS_TO, alarm, change, manifest, monitor, stored, verdict
 
@@ -22,7 +22,7 @@ def options(world, **params):
 
 
 def chosen(world, **params):
-    return decide(world, [], RetrainParams(**params)).chosen
+    return choose(decide(world, [], RetrainParams(**params)).options)
 
 
 def provider_change(previous=None, **more):
@@ -123,9 +123,9 @@ def test_nothing_is_done_when_no_repair_is_worth_its_cost():
     dear = {"cost_usd": {"re_embed": 10_000}}
     decision = decide(stored(index=Index("b" * 64, "a" * 64)), [], RetrainParams(**dear))
 
-    assert decision.chosen.repair == "none"
+    assert choose(decision.options).repair == "none"
     assert decision.state == "none"
-    assert decision.new is None
+    assert decision.new == []
 
 
 def test_equal_values_go_to_the_cheapest():
@@ -139,7 +139,7 @@ def test_equal_values_go_to_the_cheapest():
     found = {option.repair: option for option in decide(provider_change(), [], params).options}
 
     assert found["change_prompt"].ev_usd == found["refresh_few_shots"].ev_usd == 150
-    assert decide(provider_change(), [], params).chosen.repair == "refresh_few_shots"
+    assert choose(list(found.values())).repair == "refresh_few_shots"
 
 
 def test_part_of_a_table_may_be_given_and_the_rest_keeps_its_default():
@@ -199,11 +199,12 @@ WORLDS = st.builds(
 def test_an_impossible_repair_is_never_proposed(world):
     decision = decide(world, [], RetrainParams())
 
-    if decision.new is not None:
-        assert decision.chosen.possible
-        assert decision.chosen.ev_usd > 0
-        assert decision.new["commands"]
-        assert decision.new["dry_run"] is True
+    for item in decision.new:
+        assert item["repair"] in {option["repair"] for option in item["repairs"] if option["possible"]}
+        assert item["repair"] != "none"
+        assert item["ev_usd"] > 0
+        assert item["commands"]
+        assert item["dry_run"] is True
     for option in decision.options:
         assert option.possible == (not option.why_not)
 
@@ -220,20 +221,20 @@ def test_the_choice_is_worth_no_less_than_any_possible_repair(world):
 
 @given(WORLDS, st.floats(0, 50))
 def test_the_more_is_lost_the_more_every_repair_is_worth(world, more):
-    decision, params = decide(world, [], RetrainParams()), RetrainParams()
-    dearer = {cause: Loss(loss.points + more, loss.source, loss.basis) for cause, loss in decision.case.losses.items()}
+    params = RetrainParams()
+    decision = decide(world, [], params)
+    findings = [trigger.finding for trigger in decision.triggers]
+    dearer = {cause: Loss(loss.points + more, loss.source, loss.basis) for cause, loss in decision.losses.items()}
+    before, after = (weigh(Case(findings, lost, decision.signals, world), params) for lost in (decision.losses, dearer))
 
-    for before, after in zip(
-        weigh(decision.case, params), weigh(replace(decision.case, losses=dearer), params), strict=True
-    ):
-        assert after.ev_usd >= before.ev_usd - 0.01  # cents are rounded
+    for less, greater in zip(before, after, strict=True):
+        assert greater.ev_usd >= less.ev_usd - 0.01  # cents are rounded
 
 
 @given(WORLDS)
 def test_deciding_twice_on_the_same_data_proposes_once(world):
     first = decide(world, [], RetrainParams())
-    history = [first.new] if first.new else []
-    again = decide(world, history, RetrainParams())
+    again = decide(world, first.new, RetrainParams())
 
-    assert again.new is None
-    assert again.standing == history
+    assert again.new == []
+    assert again.standing == first.new

@@ -66,7 +66,7 @@ def test_it_proposes_once_and_then_has_nothing_to_do(project, retrain, watched):
 
     assert first.summary == (
         "2 triggers: provider_change (2026-10-10), cost_rise (2026-10-20); proposed: change_prompt "
-        "(cost $60, worth $1,266 in 28 days, not sufficient, dry run); 4 of 10 signals not measured"
+        "(cost $60, worth $1,266 in 28 days, not sufficient), dry run; 4 of 10 signals not measured"
     )
     assert first.did_work
     assert not again.did_work
@@ -86,8 +86,8 @@ def test_the_proposal_says_what_every_repair_would_cost_and_restore(project, ret
         "re_embed", "refresh_few_shots", "change_prompt", "fine_tune", "roll_back", "none",
     }  # fmt: skip
     assert found["points_lost"]["provider_change"]["source"] == "assumed"
-    assert found["proposal"]["commands"][-1] == "llmops run --stages evaluate,release"
-    assert found["proposal"]["evidence"][0]["evidence"][0]["file"] == "data/monitor/alarms.json"
+    assert found["proposals"][0]["commands"][-1] == "llmops run --stages evaluate,release"
+    assert found["proposals"][0]["evidence"][0]["evidence"][0]["file"] == "data/monitor/alarms.json"
 
 
 def test_a_later_alarm_adds_a_line_and_keeps_the_first(project, retrain, watched):
@@ -117,7 +117,7 @@ def test_it_rolls_back_to_a_release_that_pins_another_model(retrain, watched, pr
     watched(alarm("output_tokens"), changes=[change("m-1")])
 
     assert "proposed: roll_back (cost $0" in retrain().summary
-    assert state(project)["proposal"]["commands"] == ['llmops release roll-back --why "provider_change"']
+    assert state(project)["proposals"][0]["commands"] == ['llmops release roll-back --why "provider_change"']
 
 
 def test_an_altered_previous_release_is_no_way_back(retrain, watched, promoted, project):
