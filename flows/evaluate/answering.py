@@ -1,8 +1,8 @@
 """Let a release answer what it has not answered yet; nothing is asked, or paid, twice.
 
-An answer is identified by release, question (id and words) and sample. Finished answers lie in
-`.llmops/work/evaluate/` and, from earlier runs, in `data/evaluate/`; rows that failed for a reason
-outside the release (an outage) are asked again.
+An answer is identified by release, question (id and words) and sample. Finished answers are kept
+in the project's private state and, from earlier runs, below `data/evaluate`; rows that failed for
+a reason outside the release (an outage) are asked again.
 """
 
 import json

@@ -19,7 +19,7 @@ from flows.testset.filters import Filter, Rejections
 from flows.testset.follow import Existing, Followed, follow
 from flows.testset.params import TestsetParams
 from flows.testset.questions import simple_questions
-from flows.testset.select import Selection
+from flows.testset.selection import Selection
 from flows.testset.spans import Version
 from flows.testset.unanswerable import unanswerable_questions
 

@@ -24,7 +24,7 @@ evaluate: {guardrails: {}}
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A project over a part of the handbook, ingested, embedded, with questions."""
+    """A project over a part of the handbook, evaluated once, with that release in production."""
     from flows.embed import stage as embed
     from flows.ingest import stage as ingest
     from flows.testset import stage as testset
@@ -34,25 +34,27 @@ def built(tmp_path_factory):
     for part in HANDBOOK:
         shutil.copytree(ROOT / "data" / "sources" / "handbook" / part, root / "data" / "sources" / part)
     shutil.copytree(ROOT / "data" / "prompts", root / "data" / "prompts")
-    for earlier in (ingest, embed, testset):
+    for earlier in (ingest, embed, testset, stage):
         earlier.run(str(root))
+    promote(Project.open(root))
     return root
 
 
-@pytest.fixture
-def small(built, tmp_path):
-    """A copy of the built project, evaluated once and promoted."""
-    root = tmp_path / "project"
-    shutil.copytree(built, root)
-    project = Project.open(root)
-    stage.run(str(root))
+def promote(project):
+    """Put the candidate into production, as the stage `release` does."""
     candidate = json.loads(project.data("evaluate", "candidate.json").read_text())
     registered = manifest_path(project, candidate["release_id"])
     registered.parent.mkdir(parents=True)
     registered.write_text(json.dumps(candidate))
     pointer = {"release_id": candidate["release_id"], "previous": None}
     project.data("release", "current.json").write_text(json.dumps(pointer))
-    return project
+
+
+@pytest.fixture
+def small(built, tmp_path):
+    """A copy of the built project."""
+    shutil.copytree(built, tmp_path / "project")
+    return Project.open(tmp_path / "project")
 
 
 def verdict(project):
