@@ -84,7 +84,7 @@ def test_a_version_that_a_release_names_is_kept(project, some, now):
     embed(project, some, now)
     pinned = published(project)
     write_json(project.data("release", "releases", "r1.json"), {"index_tag": pinned.tag})
-    for number in range(3):
+    for number in range(2):
         embed(project, some | {"more.md": f"text number {number}"}, now + timedelta(days=number + 1))
     assert len(open_index(project, pinned.tag).rows()) == 4
 
