@@ -128,8 +128,9 @@ def _no_way_back(case: Case) -> str:
 
 
 def _not_tunable(case: Case, params: RetrainParams) -> str:
-    if not case.fired("quality_low"):
-        return "no answer metric failed in production"
+    failed = case.fired("quality_low")
+    if not failed:
+        return "answers in production are not measured" if failed is None else "no answer metric failed in production"
     unclean = [name for name in ("retrieval_low", "index_behind", "provider_changed") if case.fired(name) is not False]
     if unclean:
         return f"not shown to be clean: {', '.join(unclean)}"
@@ -179,12 +180,7 @@ def commands(repair: Repair, case: Case) -> tuple[str, ...]:
     if repair == "refresh_few_shots":
         return (f"# replace the examples in {prompt} by recent questions with approved answers", GATE)
     if repair == "change_prompt":
-        saving = causes == {"cost_rise"}
-        work = "shorten" if saving else "mend"
-        return (
-            f"# {work} {prompt}" + (", or set a cheaper provider.chat_model in params.yaml" if saving else ""),
-            GATE,
-        )
+        return (_prompt_work(prompt, causes), GATE)
     if repair == "fine_tune":
         return (
             "# write the labelled failures with approved answers to a training file and submit it to the provider",
@@ -194,3 +190,10 @@ def commands(repair: Repair, case: Case) -> tuple[str, ...]:
     if repair == "roll_back":
         return (f'llmops release roll-back --why "{", ".join(sorted(causes))}"',)
     return ()
+
+
+def _prompt_work(prompt: str, causes: set[Cause]) -> str:
+    if causes == {"cost_rise"}:
+        return f"# shorten {prompt}, or set a cheaper provider.chat_model in params.yaml"
+    pin = ", or pin a dated snapshot as provider.chat_model in params.yaml" if "provider_change" in causes else ""
+    return f"# mend {prompt}{pin}"

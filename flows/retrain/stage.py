@@ -38,7 +38,6 @@ def run(
         return done
     ledger, current = project.data("retrain", "proposals.jsonl"), project.data("retrain", "proposal.json")
     with job.running() as record:
-        progress("triggers", 0, 1)
         history = read_proposals(ledger)
         decision = decide(stored, history, params)
         kept = [*history, *decision.new]
@@ -54,7 +53,6 @@ def run(
         }
         record.notes = [f"not measured: {', '.join(not_measured(decision))}"] if not_measured(decision) else []
         record.summary = summarise(decision, params)
-        progress("triggers", 1, 1)
     return record
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +34,7 @@ def provider_change(previous=None, **more):
 
 
 def worse(**more):
-    return stored(verdict=verdict(manifest(), correctness="fail", effect=-0.07), **more)
+    return stored(**({"verdict": verdict(manifest(), correctness="fail", effect=-0.07)} | more))
 
 
 def test_a_stale_index_is_embedded_again():
@@ -92,6 +93,7 @@ def test_a_worse_release_is_rolled_back():
 @pytest.mark.parametrize(
     ("world", "params", "why"),
     [
+        (worse(verdict=None, stale_share=1.0), {"labelled_failures": 500}, "answers in production are not measured"),
         (worse(), {}, "not measured; 200 are needed"),
         (worse(), {"labelled_failures": 199}, "199 labelled failures"),
         (worse(monitor=monitor(counts={"labelled_failures": 20})), {}, "20 labelled failures"),
@@ -162,6 +164,13 @@ def test_part_of_a_table_may_be_given_and_the_rest_keeps_its_default():
 def test_wrong_params_are_refused(wrong):
     with pytest.raises(ParamsError):
         RetrainParams.parse(wrong, where="params.yaml")
+
+
+def test_the_defaults_survive_being_written_to_params_yaml(project):
+    values = RetrainParams().model_dump(mode="json")
+    project.params_file.write_text(yaml.safe_dump({"retrain": values}))
+
+    assert RetrainParams.load(project) == RetrainParams()
 
 
 # -- laws -------------------------------------------------------------------------------------------

@@ -5,9 +5,15 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from flows.core.calls import write_calls
 from flows.core.errors import ContractError, IntegrityError, ParamsError
 from flows.core.files import read_json, write_json
+from flows.monitor.simulator import Traffic, simulate
+from flows.monitor.stage import run as monitor_run
 from flows.retrain.stage import run
+from flows.retrain.stored import Judged, Verdict
+from flows.stats.effects import Effect
+from flows.stats.gate import MetricVerdict
 from tests.retrain.worlds import alarm, change, manifest, monitor, verdict
 
 
@@ -138,6 +144,22 @@ def test_it_reads_evaluations_and_the_test_set(retrain, promoted, project):
 
     assert retrain().summary.startswith("2 triggers: quality_drop, stale_index; proposed: change_prompt")
     assert state(project)["points_lost"]["quality_drop"]["points"] == pytest.approx(7)
+
+
+def test_it_reads_the_gates_own_words():
+    judged = MetricVerdict(Effect(9, 9, 0, 9, effect=-0.07), "fail").to_json()
+    read = Verdict.model_validate({"release_id": "r", "verdict": "fail", "metrics": {"correctness": judged}})
+
+    assert read.metrics["correctness"] == Judged(verdict="fail", effect=-0.07)
+
+
+@pytest.mark.slow
+def test_it_finds_what_monitor_found_in_a_simulated_log(project, retrain, now):
+    write_calls(project, simulate(Traffic(date(2026, 8, 1), 60, seed=5, provider_change_day=45)), part="simulated")
+    monitor_run(str(project.root), clock=lambda: now)
+
+    assert "provider_change (2026-09-15)" in retrain().summary
+    assert "proposed: change_prompt" in retrain().summary
 
 
 def test_an_input_that_changes_is_looked_at_again(retrain, watched):
