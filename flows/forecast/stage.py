@@ -5,6 +5,7 @@ the same bytes. The stage asks no model and spends nothing.
 """
 
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from flows.forecast.costs import PriceAt, rates
 from flows.forecast.drivers import own_work, planned
 from flows.forecast.outlook import Outlook, daily_wape, horizon_days, look_ahead, notes
 from flows.forecast.params import ForecastParams
-from flows.forecast.series import SeriesKey, TokenRows, Usage, daily, token_rows
+from flows.forecast.series import TokenRows, Usage, daily, token_rows
 from flows.provider.prices import Price, load_prices, price_at
 
 if TYPE_CHECKING:
@@ -149,10 +150,11 @@ def _outputs(project: Project) -> list[Path]:
 def _prices(project: Project) -> PriceAt:
     own = load_prices(project)
 
-    def at(key: SeriesKey, when: datetime) -> Price | None:
-        return price_at(key.provider, key.model, when, own=own, input_tokens=key.input_tokens)
+    @cache  # the token types of a model share its price
+    def price(provider: str, model: str, input_tokens: int, when: datetime) -> Price | None:
+        return price_at(provider, model, when, own=own, input_tokens=input_tokens)
 
-    return at
+    return lambda key, when: price(key.provider, key.model, key.input_tokens, when)
 
 
 def _past(

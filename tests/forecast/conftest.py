@@ -40,7 +40,7 @@ def usage_frame():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_calls():
     """Make calls by the contract: one a day at noon unless `times` says otherwise."""
 
@@ -58,7 +58,7 @@ def make_calls():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def noons():
     """Return the noon of so many days from a start."""
     return lambda days, start="2026-06-01": pd.date_range(f"{start} 12:00", periods=days, freq="D", tz="UTC")

@@ -49,7 +49,7 @@ def test_a_local_model_is_free_and_priced():
 
 
 def test_an_announced_price_cut_is_met_within_ten_per_cent(world):
-    y = world(40, 148, sd=0.1)
+    y = world(15, 148, sd=0.1)
     params = ForecastParams()
     errors = []
     for row in y:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.core.errors import ContractError
@@ -88,6 +88,7 @@ def test_days_of_clock_change_are_utc_days_and_sum_to_the_total():
     assert {day: n for day, n in day_values(usage).items() if n} == {"10-25": 2, "10-31": 1, "11-01": 2, "11-02": 1}
 
 
+@settings(max_examples=25)
 @given(st.permutations(range(12)))
 def test_late_and_unordered_rows_change_nothing(order):
     days = pd.date_range("2026-06-01", periods=6, freq="D")

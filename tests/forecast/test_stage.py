@@ -1,6 +1,7 @@
 """The stage over a real calls log in a temporary project."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from flows.core.calls import write_calls
 from flows.core.contracts import FORECAST
 from flows.core.errors import ParamsError
 from flows.core.files import write_json
+from flows.core.project import Project
 from flows.core.runs import Job
 from flows.core.tables import read_table
 from flows.forecast import stage
@@ -17,12 +19,20 @@ from flows.forecast import stage
 FILES = ("forecast.parquet", "summary.json", "backtest.json")
 
 
+@pytest.fixture(scope="module")
+def month(tmp_path_factory, make_calls, noons):
+    """A log of 30 days of 20 calls a day, and an evaluation on the day after; written once, copied for each test."""
+    folder = tmp_path_factory.mktemp("month")
+    (folder / "params.yaml").write_text("forecast: {}\n")
+    write_calls(Project.open(folder), make_calls(np.repeat(noons(30), 20)), part="traffic")
+    write_calls(Project.open(folder), make_calls(noons(1, start="2026-07-01"), use_case="evaluation"), part="own")
+    return folder
+
+
 @pytest.fixture
-def logged(project, make_calls, noons):
-    """A project with 60 days of 20 calls a day, and an evaluation on the day after."""
-    times = np.repeat(noons(60), 20)
-    write_calls(project, make_calls(times), part="traffic")
-    write_calls(project, make_calls(noons(1, start="2026-07-31"), use_case="evaluation"), part="own")
+def logged(month, project):
+    """A project with that log."""
+    shutil.copytree(month, project.root, dirs_exist_ok=True)
     return project
 
 
@@ -49,13 +59,13 @@ def test_constant_traffic_costs_what_it_did(logged):
     found = summary(logged)
 
     daily = 20 * (1000 * 0.4 + 100 * 1.6) / 1e6
-    assert found["as_of"] == "2026-07-30"
+    assert found["as_of"] == "2026-06-30"
     assert found["mean_usd"] == pytest.approx(28 * daily, rel=1e-6)
     assert found["past_usd"] == pytest.approx(28 * daily, rel=1e-6)
     assert found["lower_95"] == pytest.approx(found["upper_95"])
     assert found["unpriced"] == []
     assert found["notes"] == []
-    assert "next 28 days after 2026-07-30: 0.31 USD" in record.summary
+    assert "next 28 days after 2026-06-30: 0.31 USD" in record.summary
 
 
 def test_the_table_holds_series_levels_and_their_sum(logged):
@@ -69,31 +79,26 @@ def test_the_table_holds_series_levels_and_their_sum(logged):
     np.testing.assert_allclose(parts, whole)
 
 
-def test_the_same_log_gives_the_same_bytes(logged):
+def test_the_same_log_is_nothing_to_do_and_by_force_gives_the_same_bytes(logged):
     stage.run(str(logged.root))
     first = {name: logged.data("forecast", name).read_bytes() for name in FILES}
-    stage.run(str(logged.root), force=True)
-
-    assert {name: logged.data("forecast", name).read_bytes() for name in FILES} == first
-
-
-def test_nothing_changed_is_nothing_to_do(logged):
-    stage.run(str(logged.root))
 
     assert stage.run(str(logged.root)).did_work is False
+    assert stage.run(str(logged.root), force=True).did_work
+    assert {name: logged.data("forecast", name).read_bytes() for name in FILES} == first
 
 
 def test_late_rows_restate_their_day_and_it_is_said(logged, make_calls):
     stage.run(str(logged.root))
-    write_calls(logged, make_calls(["2026-07-29T08:00:00Z"], model="gpt-4.1"), part="late")
+    write_calls(logged, make_calls(["2026-06-29T08:00:00Z"], model="gpt-4.1"), part="late")
 
     record = stage.run(str(logged.root))
 
-    assert "1 day(s) restated since the last run, from 2026-07-29" in record.notes
+    assert "1 day(s) restated since the last run, from 2026-06-29" in record.notes
 
 
 def test_an_unpriced_model_is_listed_and_not_free(logged, make_calls, noons):
-    write_calls(logged, make_calls(noons(60), model="nobody-knows", output_tokens=0, cost_usd=None), part="odd")
+    write_calls(logged, make_calls(noons(30), model="nobody-knows", output_tokens=0, cost_usd=None), part="odd")
 
     stage.run(str(logged.root))
     found = summary(logged)
@@ -106,7 +111,7 @@ def test_an_unpriced_model_is_listed_and_not_free(logged, make_calls, noons):
 
 
 def test_only_unpriced_models_have_tokens_and_no_cost(project, make_calls, noons):
-    write_calls(project, make_calls(noons(40), model="nobody-knows", cost_usd=None), part="odd")
+    write_calls(project, make_calls(noons(24), model="nobody-knows", cost_usd=None), part="odd")
 
     record = stage.run(str(project.root))
 
@@ -116,7 +121,7 @@ def test_only_unpriced_models_have_tokens_and_no_cost(project, make_calls, noons
 
 
 def test_local_models_cost_nothing_and_that_is_known(project, make_calls, noons):
-    write_calls(project, make_calls(noons(40), model="local-extract-1", provider="local", cost_usd=0.0), part="local")
+    write_calls(project, make_calls(noons(24), model="local-extract-1", provider="local", cost_usd=0.0), part="local")
 
     stage.run(str(project.root))
 
@@ -127,11 +132,11 @@ def test_local_models_cost_nothing_and_that_is_known(project, make_calls, noons)
 
 def test_own_prices_and_their_future_changes_are_used(logged):
     logged.data("prices").mkdir()
-    entry = "provider: openai, model: gpt-4.1-mini, source: announced cut, read_on: 2026-07-01"
+    entry = "provider: openai, model: gpt-4.1-mini, source: announced cut, read_on: 2026-06-01"
     logged.data("prices", "own.yaml").write_text(
         "prices:\n"
-        f"  - {{{entry}, token_type: input, usd_per_mtok: 0.4, valid_from: 2026-01-01, valid_until: 2026-08-14}}\n"
-        f"  - {{{entry}, token_type: input, usd_per_mtok: 0.24, valid_from: 2026-08-14}}\n"
+        f"  - {{{entry}, token_type: input, usd_per_mtok: 0.4, valid_from: 2026-01-01, valid_until: 2026-07-15}}\n"
+        f"  - {{{entry}, token_type: input, usd_per_mtok: 0.24, valid_from: 2026-07-15}}\n"
         f"  - {{{entry}, token_type: output, usd_per_mtok: 1.6, valid_from: 2026-01-01}}\n"
     )
 
@@ -144,7 +149,7 @@ def test_own_prices_and_their_future_changes_are_used(logged):
 def test_nightly_evaluation_and_planned_sums_are_added(logged):
     logged.params_file.write_text(
         "forecast:\n  budget_usd_per_month: 20\n"
-        "  events: [{name: re-embed, date: 2026-08-05, cost_usd: 5}]\n"
+        "  events: [{name: re-embed, date: 2026-07-05, cost_usd: 5}]\n"
     )  # fmt: skip
     with Job(logged, "evaluate", params={}).running() as run:
         run.cost_usd = 0.5
@@ -157,11 +162,11 @@ def test_nightly_evaluation_and_planned_sums_are_added(logged):
     assert found["mean_usd"] == pytest.approx(19.3136, rel=1e-3)
     assert {"own_work/evaluate", "event/re-embed"} <= set(table["unique_id"])
     assert found["p_exceed"] == 1.0
-    assert found["date_p50"] == "2026-08-26"
+    assert found["date_p50"] == "2026-07-27"
 
 
 def test_a_logged_cost_that_prices_do_not_explain_is_noted(project, make_calls, noons):
-    write_calls(project, make_calls(noons(40), cost_usd=1.0), part="dear")
+    write_calls(project, make_calls([*noons(28), "2026-06-29T01:00:00Z"], cost_usd=1.0), part="dear")
 
     stage.run(str(project.root))
 
@@ -189,8 +194,8 @@ def test_wrong_params_stop_before_any_work(logged):
 
 
 def test_pieces_of_a_log_are_said(project, make_calls, noons):
-    write_calls(project, make_calls(pd.DatetimeIndex([*noons(40), *noons(2, start="2027-03-01")])), part="two")
+    write_calls(project, make_calls(pd.DatetimeIndex([*noons(24), *noons(2, start="2027-03-01")])), part="two")
 
     stage.run(str(project.root))
 
-    assert summary(project)["as_of"] == "2026-07-10"
+    assert summary(project)["as_of"] == "2026-06-24"
