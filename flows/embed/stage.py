@@ -8,6 +8,7 @@ last step.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,18 +65,15 @@ def run(
     project = Project.open(project_dir)
     params = EmbedParams.load(project)
     chunks = project.data("ingest", "chunks.parquet")
-    job = Job(
-        project, "embed", params=params.model_dump(mode="json"), inputs=[chunks], extra=_model(project), clock=clock
-    )
+    values = params.model_dump(mode="json")
+    job = Job(project, "embed", params=values, inputs=[chunks], extra=_model(project), clock=clock)
     if not force and (done := job.unchanged()) and _is_intact(project):
         return done
     with (
         job.running() as record,
         open_provider(project, use_case="indexing", max_usd=max_usd, progress=progress, clock=clock) as provider,
     ):
-        rows = rows_of(read_table(chunks, CHUNKS, remedy="Run `llmops ingest`"))
-        if rows.empty:
-            raise InputError(f"{project.relative(chunks)!r} has no rows. See data/ingest/quarantine.parquet for why.")
+        rows = _rows(project, chunks)
         with _writer(project, params, rows, provider, rebuild=force, clock=clock) as writer:
             changes = _write(writer, rows, provider, params, progress)
             manifest = _publish(project, writer, rows, provider, params, clock)
@@ -98,6 +96,13 @@ def _model(project: Project) -> dict[str, Any]:
         "embed_backend": provider.embed_backend,
         "endpoint": endpoint,
     }
+
+
+def _rows(project: Project, chunks: Path) -> "pd.DataFrame":
+    rows = rows_of(read_table(chunks, CHUNKS, remedy="Run `llmops ingest`"))
+    if rows.empty:
+        raise InputError(f"{project.relative(chunks)!r} has no rows. See data/ingest/quarantine.parquet for why.")
+    return rows
 
 
 def _is_intact(project: Project) -> bool:
