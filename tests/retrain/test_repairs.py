@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.core.errors import ParamsError
@@ -204,6 +204,7 @@ WORLDS = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(WORLDS)
 def test_an_impossible_repair_is_never_proposed(world):
     decision = decide(world, [], RetrainParams())
@@ -218,6 +219,7 @@ def test_an_impossible_repair_is_never_proposed(world):
         assert option.possible == (not option.why_not)
 
 
+@settings(max_examples=50)
 @given(WORLDS)
 def test_the_choice_is_worth_no_less_than_any_possible_repair(world):
     decision = decide(world, [], RetrainParams())
@@ -228,6 +230,7 @@ def test_the_choice_is_worth_no_less_than_any_possible_repair(world):
         assert best.ev_usd >= 0
 
 
+@settings(max_examples=50)
 @given(WORLDS, st.floats(0, 50))
 def test_the_more_is_lost_the_more_every_repair_is_worth(world, more):
     params = RetrainParams()
@@ -240,6 +243,7 @@ def test_the_more_is_lost_the_more_every_repair_is_worth(world, more):
         assert greater.ev_usd >= less.ev_usd - 0.01  # cents are rounded
 
 
+@settings(max_examples=50)
 @given(WORLDS)
 def test_deciding_twice_on_the_same_data_proposes_once(world):
     first = decide(world, [], RetrainParams())
