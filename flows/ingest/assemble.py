@@ -5,7 +5,7 @@ whose new bytes are rejected keeps its previous good version (flag `previous_ver
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,6 +19,7 @@ from flows.ingest.params import IngestParams
 
 KEPT = "previous_version_kept"
 Rows = list[dict[str, Any]]
+Recut = Callable[[], Draft]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def assemble(
     found: Sequence[Found],
     prepared: Mapping[str, Prepared],
     hashes: Mapping[str, str],
-    previous: Sequence[Placed],
+    previous: Mapping[str, Recut],
     params: IngestParams,
 ) -> Corpus:
     """Assemble the tables.
@@ -53,7 +54,7 @@ def assemble(
         found: Everything in the sources.
         prepared: What each input that is not ignored came to, by address.
         hashes: SHA-256 of each input by address.
-        previous: The documents of the last run, re-cut by the current params.
+        previous: The documents of the last run by address, to be cut again only when one is kept.
         params: Duplicate policy and thresholds.
     """
     fresh = [Placed(_row_uri(uri, draft.row), draft) for uri, result in prepared.items() for draft in result.drafts]
@@ -72,16 +73,16 @@ def _row_uri(uri: str, row: str | None) -> str:
     return uri if row is None else f"{uri}#{row_address(row)}"
 
 
-def _kept(previous: Sequence[Placed], prepared: Mapping[str, Prepared], present: set[str]) -> Iterator[Placed]:
+def _kept(previous: Mapping[str, Recut], prepared: Mapping[str, Prepared], present: set[str]) -> Iterator[Placed]:
     """Yield previous documents whose input is still there but was rejected, wholly or in unnamed rows."""
-    for item in previous:
-        file, _, _ = item.uri.partition("#")
+    for uri, recut in previous.items():
+        file, _, _ = uri.partition("#")
         result = prepared.get(file)
-        if result is None or item.uri in present:
+        if result is None or uri in present:
             continue
-        if any(_concerns(problem, file, item.uri) for problem in result.rejections):
-            flags = tuple(dict.fromkeys((*item.draft.flags, KEPT)))
-            yield Placed(item.uri, replace(item.draft, flags=flags), kept=True)
+        if any(_concerns(problem, file, uri) for problem in result.rejections):
+            draft = recut()
+            yield Placed(uri, replace(draft, flags=tuple(dict.fromkeys((*draft.flags, KEPT)))), kept=True)
 
 
 def _concerns(problem: Rejection, file: str, uri: str) -> bool:
@@ -184,7 +185,7 @@ def _balance(
     }
 
 
-def _count(names: Iterator[str] | Any) -> dict[str, int]:
+def _count(names: Iterable[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for name in names:
         counts[name] = counts.get(name, 0) + 1

@@ -60,7 +60,9 @@ class IngestParams(Section):
     size_max_mb: float = Field(50.0, gt=0, le=4096, description="Larger files are quarantined unread.")
     unpacked_max_mb: float = Field(200.0, gt=0, le=16384, description="Most an archive (DOCX, XLSX, …) may unpack to.")
     unpack_ratio_max: float = Field(200.0, ge=1, le=10000, description="Most a member of an archive may grow.")
-    parse_timeout_s: float = Field(20.0, gt=0, le=3600, description="Wall and processor time for one file.")
+    parse_timeout_s: float = Field(
+        20.0, gt=0, le=3600, description="Processor time for one file; six times that on the wall clock."
+    )
     parse_memory_mb: int = Field(1024, ge=512, le=65536, description="Address space of a parser process.")
     parser_processes: int = Field(2, ge=1, le=64, description="Parser processes; does not change results.")
 

@@ -6,6 +6,7 @@ record, which readers check, follows last.
 
 import json
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from flows.core.errors import LlmopsError
 from flows.core.files import sync, write_json, write_text
 from flows.core.project import Project
 from flows.core.tables import check, empty, read_table, write_table
-from flows.ingest.assemble import Corpus, Placed
+from flows.ingest.assemble import Corpus, Recut
 from flows.ingest.chunking import chunks
 from flows.ingest.drafts import Draft
 from flows.ingest.near import sketch
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 OUTPUTS = ("documents.parquet", "chunks.parquet", "quarantine.parquet", "balance.json", "quality.json", "quality.html")
 
 
-def previous_documents(project: Project, params: IngestParams) -> list[Placed]:
-    """Return the last run's documents, screened and cut by the current params."""
+def previous_documents(project: Project, params: IngestParams) -> dict[str, Recut]:
+    """Return the last run's documents by address; calling one screens and cuts it by the current params."""
     frame = _last_table(project.data("ingest", "documents.parquet"), DOCUMENTS)
-    return [Placed(row["source_uri"], _as_draft(row, params)) for row in frame.to_dict("records")]
+    return {row["source_uri"]: partial(_as_draft, row, params) for row in frame.to_dict("records")}
 
 
 def _as_draft(row: dict[Any, Any], params: IngestParams) -> Draft:

@@ -1,6 +1,9 @@
 """The stage on a small project: what comes in, what comes out, and what a second run does."""
 
+import contextlib
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -80,8 +83,10 @@ def test_every_input_ends_somewhere_and_the_tables_agree(filled):
     quarantine = table(filled, "quarantine", QUARANTINE)
     assert list(quarantine["reason_code"]) == ["empty", "malformed_rows"]
     assert list(quarantine["first_seen"]) == [pd.Timestamp(NOW)] * 2
+    assert not run(filled, LATER).did_work
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing_and_a_forced_one_writes_the_same_bytes(filled):
     run(filled)
     before = outputs(filled)
@@ -162,6 +167,7 @@ def test_the_quarantine_shows_reasons_and_remembers_when(filled):
     assert b"Ab0Ab0" not in everything
 
 
+@pytest.mark.slow
 def test_restricted_documents_wait_in_quarantine_unless_the_policy_flags_them(project):
     put(project, "open.md", GUIDE)
     put(project, "pay.md", "---\nacl: [hr-only]\n---\nThe bands of pay are in this document.")
@@ -221,8 +227,33 @@ def test_a_failed_hard_expectation_publishes_nothing(filled):
         judge(table(filled, "documents", DOCUMENTS), chunks.head(0), IngestParams())
 
 
+@pytest.mark.slow
 def test_a_damaged_memory_is_replaced(filled):
     path = filled.state("ingest", "memory.sqlite")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"not a database" * 100)
     assert run(filled).did_work
+
+
+@pytest.mark.slow
+def test_a_killed_run_changes_nothing_and_the_next_one_ends_as_if_undisturbed(filled):
+    for number in range(60):
+        put(
+            filled,
+            f"many/{number}.html",
+            f"<h1>Page {number}</h1><p>The page {number} is one of the many in this folder.</p>",
+        )
+    run(filled)
+    undisturbed = outputs(filled)
+    put(filled, "guide.md", GUIDE + "\nThe guide was changed since.\n")
+    filled.state("ingest", "memory.sqlite").unlink()
+    command = [sys.executable, "-m", "flows.ingest.stage", "--project", str(filled.root)]
+    for delay_s in (0.3, 0.9, 1.5):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(delay_s)
+        process.kill()
+        process.wait()
+    put(filled, "guide.md", GUIDE)
+    run(filled, force=True)
+    assert outputs(filled) == undisturbed
