@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from flows.core.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+
+settings.register_profile("untimed", deadline=None)  # nothing in the tests is timed
+settings.load_profile("untimed")
 
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "PREFECT_API_URL", "LLMOPS_VERSIONING", "LLMOPS_CRASH_AT"):
     os.environ.pop(name, None)

@@ -1,7 +1,11 @@
 """Print to the terminal; control characters from outside never reach it."""
 
 import re
+import shutil
 import sys
+import textwrap
+
+MIN_COLUMNS, MAX_COLUMNS = 60, 120
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -13,7 +17,11 @@ def line(text: str = "") -> None:
 
 
 def table(rows: list[tuple[str, str]]) -> None:
-    """Print pairs as two aligned columns."""
+    """Print pairs as two aligned columns, the second wrapped to the terminal's width."""
     width = max((len(name) for name, _ in rows), default=0)
+    columns = max(MIN_COLUMNS, shutil.get_terminal_size((MAX_COLUMNS, 24)).columns)
     for name, value in rows:
-        line(f"  {name:<{width}}  {value}")
+        wrapped = textwrap.wrap(value, min(columns, MAX_COLUMNS) - width - 4) or [""]
+        line(f"  {name:<{width}}  {wrapped[0]}")
+        for rest in wrapped[1:]:
+            line(f"  {'':<{width}}  {rest}")

@@ -40,7 +40,7 @@ def handle(options: argparse.Namespace) -> int:
         output.line(f"[{number}/{len(stages)}] {name}")
         run = _run_flow if as_flows else run_stage
         record = run(options.project, name, force=options.force, max_usd=options.max_usd)
-        output.line(f"      {'' if record.did_work else 'nothing to do: '}{record.summary}")
+        output.line(f"      {f'done in {record.duration_s:.1f} s' if record.did_work else 'nothing to do'}")
         records.append(record)
     _summarise(project, records, duration_s=(utc_now() - started).total_seconds())
     return 0
@@ -76,7 +76,7 @@ def _summarise(project: Project, records: list[RunRecord], *, duration_s: float)
     worked = [record for record in records if record.did_work]
     output.line()
     if not worked:
-        output.line(f"Nothing changed; nothing was done ({duration_s:.1f} s). The last result:")
+        output.line(f"Nothing changed, so nothing was done ({duration_s:.1f} s). The last result:")
     rows = [(record.stage, record.summary) for record in records]
     unpriced = any(record.cost_usd is None for record in worked)
     spent = sum(record.cost_usd or 0.0 for record in worked)

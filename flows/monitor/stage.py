@@ -97,7 +97,7 @@ def _frame(watched: "list[Watched]") -> "pd.DataFrame":
                 "answers": item.days.answers,
                 "z": item.z,
                 "log_e": item.log_e,
-                "alarm": item.days.dates.astype(str).isin([alarm.day for alarm in item.alarms]),
+                "alarm": item.days.dates.strftime("%Y-%m-%d").isin([alarm.day for alarm in item.alarms]),
             }
         )
         for item in watched

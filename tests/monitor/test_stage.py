@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pandas as pd
+
 from flows.core.calls import write_calls
 from flows.core.files import read_json
 from flows.monitor.simulator import Traffic, simulate
@@ -19,6 +21,8 @@ def test_it_finds_what_the_simulator_planted_and_then_has_nothing_to_do(project,
     again = run(str(project.root), clock=lambda: now)
 
     result = read_json(project.data("monitor", "alarms.json"), remedy="")
+    channels = pd.read_parquet(project.data("monitor", "channels.parquet"))
+    assert sorted(channels.loc[channels["alarm"], "channel"]) == sorted(alarm["channel"] for alarm in result["alarms"])
     assert "output_tokens" in {alarm["channel"] for alarm in result["alarms"]}
     assert [change["day"] for change in result["provider_changes"]] == ["2026-09-15"]
     assert first.did_work

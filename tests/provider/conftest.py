@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import settings
 
 from flows.core.project import Project
 from flows.core.settings import Settings
 from flows.provider.client import CallTags, ChatRequest, Message, open_provider
 
-settings.register_profile("untimed", deadline=None)  # nothing in the tests is timed
-settings.load_profile("untimed")
 KEY = "sk-test-0123456789abcdef"
 PRICE = {
     "provider": "127.0.0.1",

@@ -21,7 +21,7 @@ from flows.provider.local.ask import Ask, Chunk
 from flows.provider.local.catalog import REFUSAL
 from flows.provider.local.embedder import Embedder, Vectors
 from flows.provider.local.reply import Reply
-from flows.provider.local.sentences import Sentence, content_words, coverage, cut, word_weights
+from flows.provider.local.sentences import Sentence, asked, content_words, coverage, cut, word_weights
 from flows.provider.local.writing import ask_about, rewrite
 
 NAME = "local-extract-1"
@@ -94,7 +94,7 @@ class ExtractiveReader:
             return rewrite(ask.question, ask.last_turn)
         if ask.task == "question":
             return ask_about(ask.chunks)
-        ranked = jittered(self.rank(ask.question, ask.chunks), self.knobs.jitter * temperature, seed)
+        ranked = jittered(self.rank(asked(ask.question), ask.chunks), self.knobs.jitter * temperature, seed)
         return self.choose(ranked, ask.max_sentences)
 
     def rank(self, question: str, chunks: Sequence[Chunk]) -> list[Supported]:

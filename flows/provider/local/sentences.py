@@ -97,3 +97,9 @@ def coverage(weights: dict[str, float], words: Iterable[str]) -> float:
     """Return the share of the question's weight that the words cover, 0 to 1."""
     total = sum(weights.values())
     return sum(weights[word] for word in weights.keys() & set(words)) / total if total else 0.0
+
+
+def asked(question: str) -> str:
+    """Return what is really asked: the last sentence that ends with `?` when others stand before it."""
+    asking = [sentence for sentence in split(question) if sentence.rstrip().endswith("?")]
+    return asking[-1] if asking else question

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.provider.local.ask import Chunk
-from flows.provider.local.sentences import MAX_SENTENCE_CHARS, content_words, coverage, cut, split, word_weights
+from flows.provider.local.sentences import (
+    MAX_SENTENCE_CHARS,
+    asked,
+    content_words,
+    coverage,
+    cut,
+    split,
+    word_weights,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +55,10 @@ def test_a_word_that_no_sentence_has_weighs_most_and_is_not_covered() -> None:
     weights = word_weights(content_words("gate unicorn"), sentences)
     assert weights["unicorn"] > weights["gat"]
     assert coverage(weights, ["gat"]) < 0.5
+
+
+def test_what_is_asked_is_the_last_question_whatever_is_said_before():
+    said = "I have read that deletions are compacted. My question is about something else. When does embedding stop?"
+
+    assert asked(said) == "When does embedding stop?"
+    assert asked("limits of the gate") == "limits of the gate"
