@@ -1,12 +1,15 @@
 """The `ingest` section of params.yaml: what is taken in, within which limits, and how it is cut."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.core.params import Section
 
 Policy = Literal["allow", "redact"]
+PiiKind = Literal[
+    "card", "iban", "us_ssn", "email", "phone", "ipv4", "mac_address", "passport", "medical_record", "date_of_birth"
+]
 
 EXCLUDED = ("README.md", "*~", "*.swp", "*.tmp", "*.part", "*.crdownload", "*~$*", "*Thumbs.db", "*desktop.ini")
 
@@ -85,7 +88,7 @@ class IngestParams(Section):
         "quarantine", description="Documents whose access is not `public`, until retrieval enforces labels."
     )
     secrets: Literal["quarantine", "flag"] = Field("quarantine", description="Documents that hold keys or passwords.")
-    pii: dict[str, Policy] = Field(
+    pii: dict[PiiKind, Policy] = Field(
         {"card": "redact", "iban": "redact", "us_ssn": "redact"},
         description="Per kind of personal data; a kind that is not named is allowed and counted.",
     )
@@ -94,3 +97,9 @@ class IngestParams(Section):
     chunk_overlap_tokens: int = Field(0, ge=0, le=1024, description="Tokens repeated from the chunk before.")
 
     quality: Quality = Field(Quality(), description="Bounds of the quality suite.")
+
+    @model_validator(mode="after")
+    def _overlap_leaves_room(self) -> Self:
+        if 2 * self.chunk_overlap_tokens > self.chunk_tokens_max:
+            raise ValueError("chunk_overlap_tokens must be at most half of chunk_tokens_max")
+        return self

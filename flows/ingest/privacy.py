@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
 _FOLD = str.maketrans(
@@ -76,7 +77,7 @@ KINDS = (
 )  # fmt: skip
 
 
-def screen_pii(text: str, policy: Mapping[str, str]) -> tuple[str, dict[str, int]]:
+def screen_pii(text: str, policy: Mapping[Any, str]) -> tuple[str, dict[str, int]]:
     """Return the text after the policy, and the number of findings by kind.
 
     Args:
@@ -96,7 +97,7 @@ def screen_pii(text: str, policy: Mapping[str, str]) -> tuple[str, dict[str, int
     return _redacted(text, taken, policy), dict(sorted(counts.items()))
 
 
-def _redacted(text: str, taken: list[tuple[int, int, str]], policy: Mapping[str, str]) -> str:
+def _redacted(text: str, taken: list[tuple[int, int, str]], policy: Mapping[Any, str]) -> str:
     parts, at = [], 0
     for start, end, kind in sorted(taken):
         if policy.get(kind) == "redact":
