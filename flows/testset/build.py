@@ -6,6 +6,7 @@ changes nothing, which is what makes the stage repeatable.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from flows.core.contracts import QUESTIONS
@@ -19,13 +20,14 @@ from flows.testset.filters import Filter, Rejections
 from flows.testset.follow import Existing, Followed, follow
 from flows.testset.params import TestsetParams
 from flows.testset.questions import simple_questions
-from flows.testset.selection import Selection
+from flows.testset.selection import Selection, spread
 from flows.testset.spans import Version
 from flows.testset.unanswerable import unanswerable_questions
 
 if TYPE_CHECKING:
     import pandas as pd
 
+POOL_PER_QUESTION = 5  # simple drafts that the other types are made from, per wanted question: bounds the work
 Propose = Callable[[Corpus], Iterable[Draft]]
 
 
@@ -61,11 +63,12 @@ def build(
     found = [*simple_questions(corpus), *(propose(corpus) if propose else ())]
     rules = Filter.of(corpus, params, found)
     good = [draft for draft in found if _passes(draft, rules, rejections)]
+    pool = list(islice(spread(good, params.seed), POOL_PER_QUESTION * sum(params.questions_per_type.values())))
     made: tuple[tuple[str, Callable[[], Iterable[Draft]]], ...] = (
         ("simple", lambda: good),
-        ("complex", lambda: complex_questions(good)),
-        ("distracting", lambda: distracting_questions(corpus, good, params.seed)),
-        ("unanswerable", lambda: unanswerable_questions(corpus, good)),
+        ("complex", lambda: complex_questions(pool)),
+        ("distracting", lambda: distracting_questions(corpus, pool, params.seed)),
+        ("unanswerable", lambda: unanswerable_questions(corpus, pool)),
     )
     for number, (question_type, drafts) in enumerate(made, start=1):
         selection.add(question_type, list(drafts()), rules)

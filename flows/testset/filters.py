@@ -103,7 +103,9 @@ class Filter:
         others = [rival for rival in self.rivals.get(draft.terms, ()) if rival.answer != draft.answer]
         if any(overlap(content(rival.answer), content(draft.answer)) < SAME_ANSWER for rival in others):
             return True
-        return draft.method not in ("definition", "heading", "table", "table_verb") and self._said_elsewhere(draft)
+        return draft.method not in ("definition", "person", "heading", "table", "table_verb") and self._said_elsewhere(
+            draft
+        )
 
     def _said_elsewhere(self, draft: Draft) -> bool:
         key = draft.terms & content(draft.answer)

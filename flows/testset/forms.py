@@ -22,7 +22,12 @@ MOMENT = re.compile(r"^(?:only )?(?:when|if|after|before|once|until|as soon as)\
 QUANTITY = re.compile(
     r"^(at least|at most|up to|no more than|exactly|about)?\s*\d[\d,.]*\s+((?:[a-z-]+ ){0,2}?[a-z-]{2,}[^s\W]s)\b", re.I
 )
-CONDITION = re.compile(r"^(?:When|If|Once|Whenever)\s+([^,;:]{8,80}),\s+\S")
+CONDITION = re.compile(r"^(?:When|If|Once|Whenever)\s+((?!\w+ing\b|\w+ed\b)[^,;:]{8,80}),\s+\S")
+PERSON = re.compile(
+    r"^an? (?:[\w-]+,? ){0,6}?(?:act(?:or|ress)|artist|athlete|author|coach|composer|director|engineer|footballer|"
+    r"journalist|lawyer|musician|novelist|painter|player|poet|politician|producer|scientist|singer|soldier|writer|"
+    r"filmmaker|mathematician)\b"
+)
 REASON = re.compile(r"^([^,;:]{12,110}?),?\s+(?:because|so that)\s+\S")
 DEFINED = re.compile(r"^(?:a|an|the|one of|what|how)\s", re.I)
 OBJECT = re.compile(r"^(?:the|an?|all|each|every|only|both|two|three|four|no|exactly|[a-z-]+ (?:and|of|,))", re.I)
@@ -48,5 +53,6 @@ TERMS_MIN = 2  # fewer content words say too little to be asked about
 VERBAL_COLUMNS = frozenset(
     {"full", "found", "with", "plain", "who", "which", "what", "when", "why", "how", "if", "p", "n"}
 )
+GENERIC_KEYS = frozenset({"name", "item", "id", "no", "nr", "date", "title", "entry", "row"})
 EMPTY_CELLS = frozenset({"none", "yes", "no", "other", "total"})
 FOR_COLUMNS = frozenset({"action", "cause", "limit", "reason", "remedy", "rule", "threshold"})

@@ -45,7 +45,7 @@ OPENERS = frozenset(
     sometimes""".split()  # noqa: SIM905 - a word list reads best as text
 )
 CONNECTIVES = frozenset(
-    {"therefore", "thus", "hence", "too", "now", "instead", "likewise", "moreover", "still", "again"}
+    {"already", "therefore", "thus", "hence", "too", "now", "instead", "likewise", "moreover", "still", "again"}
 )
 BACKWARD = DANGLING - {"one", "so", "same", "there", "that"}
 NOT_IN_SUBJECT = frozenset(
@@ -97,8 +97,10 @@ class Casing:
     def decapitalised(self, text: str) -> str:
         """Return text with its first letter in lower case unless the first word is a name."""
         first = next(iter(words(text)), "")
-        known = stem(first) in self.ordinary or COMMON_NOUN.search(first) or first.lower() in DETERMINERS
-        return text[:1].lower() + text[1:] if known and (first == "A" or first[1:].islower()) else text
+        title = any(word[:1].isupper() and word[1:].islower() for word in words(text)[1:])
+        common = not title and (stem(first) in self.ordinary or COMMON_NOUN.search(first))
+        plain = (common and first[1:].islower()) or first.lower() in DETERMINERS
+        return text[:1].lower() + text[1:] if plain else text
 
 
 def third_person(base: str) -> str:
@@ -145,7 +147,7 @@ def _is_command(subject: list[str]) -> bool:
 def names_itself(phrase: str) -> bool:
     """Return whether a noun phrase can be understood without the sentences before it."""
     lowered = [word.lower() for word in words(phrase)]
-    if not lowered or any(mark in phrase for mark in ',;:()?"“'):
+    if not lowered or any(mark in phrase for mark in ',;:()?!"“'):
         return False
     if lowered[0] in OPENERS or lowered[0].isdigit() or len(lowered) > SUBJECT_WORDS_MAX:
         return False
@@ -154,4 +156,5 @@ def names_itself(phrase: str) -> bool:
 
 def refers_back(text: str) -> bool:
     """Return whether a text leans on something said before it (`it`, `these`, `the following`)."""
-    return bool({word.lower() for word in words(text)} & (BACKWARD | CONNECTIVES))
+    said = {re.split("['’]", word.lower())[0] for word in words(text)}
+    return bool(said & (BACKWARD | CONNECTIVES))

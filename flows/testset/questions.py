@@ -8,6 +8,7 @@ characters are the gold span (after rule-based question generation, Heilman & Sm
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 
 from flows.core.ids import sha256
 from flows.testset.drafts import Corpus, Draft, Source, topic_of
@@ -17,12 +18,14 @@ from flows.testset.forms import (
     DEFINED,
     EMPTY_CELLS,
     FOR_COLUMNS,
+    GENERIC_KEYS,
     IDIOM,
     KEY_WORDS_MAX,
     MOMENT,
     OBJECT,
     OBJECT_VERBS,
     PARTICIPLE,
+    PERSON,
     PLACES,
     PREPOSITION,
     PREPOSITIONAL,
@@ -54,7 +57,7 @@ def simple_questions(corpus: Corpus) -> Iterator[Draft]:
 def _from_headings(source: Source, casing: Casing) -> Iterator[Draft]:
     """Take headings and titles that ask (`Why documents are cut`); the next two sentences answer."""
     sentences = source.outline.sentences
-    for place, following in zip(sentences, [*sentences[1:], None], strict=True):
+    for place, following in zip_longest(sentences, sentences[1:]):
         asked = _asked_by(place.headings[-1] if place.headings else source.title, casing) if place.first else ""
         if asked:
             together = following is not None and following.headings == place.headings
@@ -161,6 +164,8 @@ def _state(clause: Clause) -> tuple[str, dict[str, str]]:
         return ("manner", {"p": done}) if link in ("by", "with", "as", "in", "through", "from", "per") else ("", {})
     if re.match(r"\d", clause.rest):
         return ("value", {}) if len(content(clause.subject)) >= TERMS_MIN else ("", {})
+    if clause.subject[:1].isupper() and PERSON.match(clause.rest):
+        return "person", {}
     general = clause.subject.split()[0] not in ("every", "each", "no", "all")
     return ("definition", {}) if general and DEFINED.match(clause.rest) else ("", {})
 
@@ -185,12 +190,13 @@ def _from_row(source: Source, row: Row) -> Iterator[Draft]:
     key, name = row.columns[0], row.cells[0]
     if not (names_itself(key) and names_itself(name)) or key.endswith("s") or len(words(name)) > KEY_WORDS_MAX:
         return
-    if words(name)[0].lower() in DETERMINERS or name.lower() in EMPTY_CELLS:
+    if words(name)[0].lower() in DETERMINERS or name.lower() in EMPTY_CELLS or key.lower() in GENERIC_KEYS:
         return
     for column, cell in zip(row.columns[1:], row.cells[1:], strict=True):
         asks = re.match(r"^what (?:it|they) ([a-z]+)$", column, re.I)
         link = "for" if set(column.lower().split()) & FOR_COLUMNS else "of"
-        values = {"k": key, "x": name, "h": column, "link": link, "answer": cell}
+        shown = column[:1].lower() + column[1:] if column[1:2].islower() else column
+        values = {"k": key, "x": name, "h": shown, "link": link, "answer": cell}
         if asks:
             verb = asks[1].lower()
             clause = parse(f"The {key} {verb} something.", NO_NAMES)

@@ -1,8 +1,8 @@
 """Choose which good questions enter the test set: spread over documents and methods, by seed.
 
 Existing questions come first and are never exchanged for others; new ones fill what is missing.
-A document without any question gets one even when the wanted number is reached, so that new
-topics are asked about.
+In a corpus of no more documents than wanted questions, a document without any question gets one
+even when the number is reached, so that what is new is asked about.
 """
 
 from collections import Counter, defaultdict
@@ -38,8 +38,8 @@ class Selection:
         if not wanted:
             return
         for draft in spread(drafts, self.params.seed):
-            full = self._per_type[question_type] >= wanted
-            if full and (question_type != "simple" or self._per_document[draft.document_id]):
+            covered = bool(self._per_document[draft.document_id]) or len(rules.corpus.sources) > wanted
+            if self._per_type[question_type] >= wanted and (covered or question_type != "simple"):
                 continue
             if draft.document_id and self._per_document[draft.document_id] >= self.params.questions_per_document_max:
                 continue

@@ -8,6 +8,7 @@
 
 PLAIN = {
     "definition": "What {be} {s}?",
+    "person": "Who is {s}?",
     "value": "What {be} {s}?",
     "amount": "How many {u} {do} {s} {b}?",
     "at_least": "What is the smallest number of {u} that {s} {v}?",
@@ -32,6 +33,7 @@ REPHRASED = {
         "In plain words, what is meant by {s}?",
         "I keep reading about {s}; what exactly {be} {that}?",
     ),
+    "person": ("Can you tell me who {s} is?", "I came across the name {s}; who is that?"),
     "value": ("Which number should I expect for {s}?", "How large {be} {s}, precisely?"),
     "amount": ("Can you tell me the number of {u} that {s} {v}?",),
     "at_least": ("At the very least, how many {u} {do} {s} {b}?",),

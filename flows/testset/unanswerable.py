@@ -2,8 +2,8 @@
 
 Two methods. `attribute` asks for a property that no document mentions of a thing that one defines
 (a near miss: retrieval finds the thing and the answer is not there). `swap` puts a thing that no
-document mentions into a question that fits another. Each carries the stem whose absence from the
-corpus makes it unanswerable; when a later document brings that stem, the question is stale.
+document mentions into a question that fits another. Each carries the word whose absence from the
+corpus makes it unanswerable; when a later document brings that word, the question is stale.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,23 +49,30 @@ def unanswerable_questions(corpus: Corpus, simple: Sequence[Draft]) -> Iterator[
         for step in range(2):
             form, key = ATTRIBUTES[(2 * number + step) % len(ATTRIBUTES)]
             yield from _absent(corpus, draft, form.format(s=draft.subject), "attribute", key)
-    swappable = [draft for draft in simple if draft.method in SWAPPABLE and draft.subject in draft.question]
+    swappable = [
+        draft for draft in simple if draft.method in SWAPPABLE and draft.subject in draft.question and singular(draft)
+    ]
     for (thing, key), draft in zip(THINGS, swappable[:: max(len(swappable) // len(THINGS), 1)], strict=False):
         swapped = replace(draft, document_id="", topic="outside the corpus")
         yield from _absent(corpus, swapped, draft.question.replace(draft.subject, thing, 1), "swap", key)
 
 
+def singular(draft: Draft) -> bool:
+    """Return whether the question's verb fits one thing, as every swapped-in thing is one."""
+    return not {"do", "are", "were"} & set(draft.question.split()[1:4])
+
+
 def _absent(corpus: Corpus, draft: Draft, question: str, method: str, key: str) -> Iterator[Draft]:
-    stems = content(key)
-    if not stems & corpus.vocabulary:
+    origin = f"{method}:{key}"
+    if still_absent(origin, corpus.vocabulary):
         yield replace(draft, question=question, question_type="unanswerable", answer="", spans=(), rephrased="",
-                      method=f"{method}:{min(stems)}")  # fmt: skip
+                      method=origin)  # fmt: skip
 
 
 def still_absent(origin: str, vocabulary: frozenset[str]) -> bool:
-    """Return whether the stem named in an `origin` such as `swap:voice` is still not in the corpus.
+    """Return whether the word named in an `origin` such as `swap:voice` is still not in the corpus.
 
     Other origins (imported, written by a person or a model) are taken at their word.
     """
     method, _, key = origin.partition(":")
-    return method not in ("attribute", "swap") or key not in vocabulary
+    return method not in ("attribute", "swap") or not content(key) & vocabulary

@@ -112,6 +112,12 @@ def test_a_new_document_gets_a_question_even_when_the_number_is_reached(zoo, fra
     assert after["document_id"].nunique() == 2
 
 
+def test_a_large_corpus_keeps_to_the_number_that_is_wanted(framed):
+    many = {f"{n}.md": f"# Thing {n}\n\nA gadget{n} is the tool that turns iron into number {n}.\n" for n in range(30)}
+    table, _, _ = made(framed(many), params=TestsetParams(questions_per_type={"simple": 10}))
+    assert len(table) == 10
+
+
 def test_no_document_gets_more_than_its_share(zoo_frame):
     table, _, _ = made(zoo_frame, params=TestsetParams(questions_per_document_max=3))
     assert table["document_id"].value_counts().max() <= 3
@@ -147,6 +153,11 @@ def test_documents_in_a_language_the_templates_do_not_speak_are_left_alone(zoo_f
     zoo_frame["language"] = "de"
     table, _, _ = made(zoo_frame)
     assert table.empty
+
+
+def test_a_document_without_a_sentence_asks_nothing_and_stops_nothing(zoo, framed):
+    table, _, _ = made(framed(zoo | {"rule.md": "# ---\n", "table.md": "| a |\n|---|\n"}))
+    assert table["document_id"].nunique() == 2
 
 
 def test_an_empty_corpus_is_an_error_that_says_where_to_look(zoo_frame):

@@ -17,6 +17,7 @@ def asked(statement, extra=SAY):
     ("statement", "question"),
     [
         ("The pump is the part that moves water.", "What is the pump?"),
+        ("Ada Lovelace is an English mathematician and writer.", "Who is Ada Lovelace?"),
         ("Valves are the parts that stop water.", "What are valves?"),
         ("The default pressure is 4 bar.", "What is the default pressure?"),
         ("The pump needs at least 3 valves.", "What is the smallest number of valves that the pump needs?"),
@@ -49,6 +50,8 @@ def test_each_form_of_statement_gives_its_question(statement, question):
         "The engine never holds water.",
         "Two pumps hold the pressure.",
         "The pump which leaks is the old part.",
+        "When they’re empty, the pumps stop.",
+        "When starting the pump, the valve opens.",
         "Always read the ten reports.",
         "Read the report lists at night.",
         "The report",
