@@ -66,8 +66,8 @@ def run(
         project,
         "forecast",
         params=params.model_dump(mode="json"),
-        inputs=sorted(project.data("prices").glob("*.yaml")),
-        extra={"calls": log_sha256(project), "prices": f"genai-prices {version('genai-prices')}", "own_work": spent},
+        inputs=_inputs(project, params),
+        extra={"calls": log_sha256(project), "prices": f"genai-prices {version('genai-prices')}"},
         clock=clock,
     )
     if not force and (done := job.unchanged()):
@@ -82,6 +82,12 @@ def run(
             _publish(project, record, params, calls, *found, spent=spent)
         job.add_outputs(record, *_outputs(project))
     return record
+
+
+def _inputs(project: Project, params: ForecastParams) -> list[Path]:
+    """Own prices, and the records of the stages whose cost is a driver: what dvc.yaml lists."""
+    records = [project.data(stage, "run.json") for stage in sorted(params.own_runs_per_week)]
+    return [*sorted(project.data("prices").glob("*.yaml")), *(path for path in records if path.is_file())]
 
 
 def run_summary(project_dir: str = ".", *, force: bool = False, max_usd: float | None = None) -> str:

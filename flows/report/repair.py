@@ -1,6 +1,7 @@
 """The report's section on repairs: which triggers fired, what is proposed, and what it costs and gains."""
 
 from html import escape
+from typing import Any
 
 from flows.report import page
 from flows.report.collect import Facts
@@ -18,9 +19,9 @@ def proposal(facts: Facts, _params: ReportParams) -> Section:
         return Section("repair", "Repair", page.paragraph("Not measured: run `llmops retrain`."))
     triggers = [[item["cause"], item["since"], item["state"], item["because"]] for item in found["triggers"]]
     body = page.table(["trigger", "since", "state", "because"], triggers, source=SOURCE)
-    if found["proposal"]:
-        body += page.paragraph(_sentence(found["proposal"]))
-        body += "".join(f"<p><code>{escape(command)}</code></p>" for command in found["proposal"]["commands"])
+    for item in found["proposals"] or found["standing"]:
+        body += page.paragraph(_sentence(item, found["points_lost"]))
+        body += "".join(f"<p><code>{escape(command)}</code></p>" for command in item["commands"])
     repairs = [
         [item["repair"], item["cost_usd"], item["value_usd"], item["ev_usd"],
          "yes" if item["possible"] else f"no: {item['why_not']}", "yes" if item["sufficient"] else "no"]
@@ -33,12 +34,11 @@ def proposal(facts: Facts, _params: ReportParams) -> Section:
     return Section("repair", "Repair", body)
 
 
-def _sentence(item: dict[str, float | str | bool | dict[str, dict[str, str]]]) -> str:
-    losses = item["points_lost"]
-    assumed = [name for name, loss in losses.items() if loss["source"] == "assumed"] if isinstance(losses, dict) else []
+def _sentence(item: dict[str, Any], points_lost: dict[str, dict[str, Any]]) -> str:
+    assumed = [name for name, loss in points_lost.items() if loss["source"] == "assumed"]
     enough = "" if item["sufficient"] else " It is not expected to restore every guardrail by itself."
     basis = f" The loss by {', '.join(assumed)} is assumed in params.yaml, not measured." if assumed else ""
     return (
-        f"Proposed: {item['repair']}, for {usd(float(str(item['cost_usd'])))}, expected gain "
-        f"{usd(float(str(item['ev_usd'])))}.{enough}{basis} Nothing was executed; these are the steps:"
+        f"Proposed: {item['repair']}, for {usd(item['cost_usd'])}, expected gain {usd(item['ev_usd'])}.{enough}{basis} "
+        "Nothing was executed; these are the steps:"
     )
