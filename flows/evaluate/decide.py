@@ -76,7 +76,7 @@ def decide(
         not_measured=tuple(name for name in METRICS if name not in ours),
         costs_nothing=idle,
         n_questions=len(asked),
-        n_documents=int(asked["document_id"].nunique()),
+        n_documents=int(asked.loc[asked["document_id"] != asked["question_id"], "document_id"].nunique()),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.testset.words import stem, words
+from flows.testset.words import FUNCTION_WORDS, stem, words
 
 SUBJECT_WORDS_MAX = 8
 COMMON_NOUN = re.compile(r"(?:ing|ion|ions|ment|ments|ness|ity|ance|ence|ers|ors)$")
@@ -97,7 +97,8 @@ class Casing:
     def decapitalised(self, text: str) -> str:
         """Return text with its first letter in lower case unless the first word is a name."""
         first = next(iter(words(text)), "")
-        title = any(word[:1].isupper() and word[1:].islower() for word in words(text)[1:])
+        later = [word for word in words(text)[1:] if word.lower() not in FUNCTION_WORDS]
+        title = sum(word[:1].isupper() and word[1:].islower() for word in later) > len(later) / 2
         common = not title and (stem(first) in self.ordinary or COMMON_NOUN.search(first))
         plain = (common and first[1:].islower()) or first.lower() in DETERMINERS
         return text[:1].lower() + text[1:] if plain else text
