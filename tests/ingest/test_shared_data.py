@@ -152,7 +152,11 @@ def test_hostile_files_end_in_their_class(project, corpus, group):
 
 
 def at(frame, uri):
-    return frame["source_uri"].map(lambda found: found.partition("#")[0] == uri or found.startswith(f"{uri}/"))
+    return (
+        frame["source_uri"]
+        .map(lambda found: found.partition("#")[0] == uri or found.startswith(f"{uri}/"))
+        .astype(bool)
+    )
 
 
 def outcome(rows, rejected):
