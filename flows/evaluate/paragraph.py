@@ -62,9 +62,9 @@ def _reason(name: str, verdict: MetricVerdict, params: EvaluateParams) -> str:
         known = "shown to be outside" if verdict.verdict == "fail" else "not shown to be inside"
         return f"The guardrail of {metric} is {known} ({seen})."
     known = "is shown to be worse" if verdict.verdict == "fail" else "is not shown to be good enough"
-    return f"{metric} {known}: {interval(name, verdict)}, tolerated loss {_size(metric, params.margin(metric))}." + (
-        f" ({explained})" if explained else ""
-    )
+    remark = f" ({explained})" if explained else ""
+    tolerated = _size(metric, params.margin(metric))
+    return f"{metric} {known}: {interval(name, verdict)}, tolerated loss {tolerated}{remark}."
 
 
 def _paired(paired: dict[str, MetricVerdict], params: EvaluateParams) -> str:

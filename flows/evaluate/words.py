@@ -6,6 +6,7 @@ its own, because dropping `not` turns a statement round.
 """
 
 import re
+from functools import lru_cache
 
 WORD = re.compile(r"[A-Za-z0-9À-ɏ]+(?:[._'’/-][A-Za-z0-9À-ɏ]+)*|[^\W\d_]+")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:[.,]\d+)*")
@@ -53,6 +54,7 @@ def numbers(text: str) -> frozenset[str]:
     return frozenset(item.lstrip("+") for item in found)
 
 
+@lru_cache(maxsize=4096)  # a chunk is compared with every sentence of every answer that saw it
 def facts(text: str) -> frozenset[str]:
     """Return what a text says as a set: stems of content words, numbers, and `¬` for a negation."""
     plain = without_markers(text)
