@@ -32,7 +32,7 @@ def publish(
     """Decide on the scores of the earlier steps and write every output of the stage."""
     folder = job.project.data("evaluate")
     answers, scores = _tables(job, todo.release_id)
-    baseline = _tables(job, todo.baseline_id)[1] if todo.baseline_id else None
+    before, baseline = _tables(job, todo.baseline_id) if todo.baseline_id else (answers.iloc[:0], None)
     found = decide(scores, baseline, params, today=today)
     cost = None if answers["cost_usd"].isna().any() else float(answers["cost_usd"].sum())
     verdict = verdict_json(
@@ -44,7 +44,8 @@ def publish(
     write_json(folder / "candidate.json", read_json(_work(job, "candidate.json"), remedy=REMEDY))
     write_json(folder / "metrics.json", flat_metrics(scores))
     write_text(folder / "metrics_by_type.csv", by_type(scores).to_csv(index=False))
-    write_json(folder / "worst.json", worst_questions(scores, baseline, questions, params))
+    worst = worst_questions(scores, baseline, questions, params)
+    write_json(folder / "worst.json", [row | _answer_ids(row["question_id"], answers, before) for row in worst])
     write_json(folder / "verdict.json", verdict)
     kept = _keep_baseline(job, todo)
     names = ("answers.parquet", "scores.parquet", "candidate.json", "metrics.json", "metrics_by_type.csv", "worst.json")
@@ -57,6 +58,12 @@ def publish(
 def _tables(job: Job, release_id: str) -> tuple["pd.DataFrame", "pd.DataFrame"]:
     answers = read_table(_work(job, f"{release_id}.answers.parquet"), ANSWERS, remedy=REMEDY)
     return answers, read_table(_work(job, f"{release_id}.scores.parquet"), SCORES, remedy=REMEDY)
+
+
+def _answer_ids(question_id: str, answers: "pd.DataFrame", before: "pd.DataFrame") -> dict[str, list[str]]:
+    """Name the answers to a question, so that a reader can lay both sides beside each other."""
+    sides = {"candidate_answer_ids": answers, "baseline_answer_ids": before}
+    return {name: list(side.loc[side["question_id"] == question_id, "answer_id"]) for name, side in sides.items()}
 
 
 def _work(job: Job, name: str) -> Path:

@@ -104,6 +104,9 @@ def test_another_model_is_judged_by_what_it_answers(small):
     assert metric["candidate_mean"] < metric["baseline_mean"]
     assert found["verdict"] == "fail"
     assert "groundedness" in found["paragraph"]
+    worst = json.loads(small.data("evaluate", "worst.json").read_text())[0]
+    assert len(worst["candidate_answer_ids"]) == len(worst["baseline_answer_ids"]) == 1
+    assert worst["candidate_mean"] < worst["baseline_mean"]
     assert small.data("evaluate", "baseline", found["baseline_release_id"], "scores.parquet").exists()
 
 
