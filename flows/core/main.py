@@ -3,12 +3,12 @@
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flows.core.errors import LlmopsError, TransientError
 from flows.core.progress import printing
 from flows.core.runs import RunRecord
-from flows.core.settings import silence_telemetry
 
 StageRun = Callable[..., RunRecord]
 
@@ -20,7 +20,10 @@ def run_stage_main(run: StageRun, argv: list[str] | None = None) -> None:
     parser.add_argument("--force", action="store_true", help="do the work even when nothing changed")
     parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before spending more than this")
     options = parser.parse_args(argv)
+    from flows.core.settings import load_env_file, silence_telemetry  # a third of a second that --help can do without
+
     silence_telemetry()
+    load_env_file(Path(options.project) / ".env")
     try:
         record = run(options.project, force=options.force, max_usd=options.max_usd, progress=printing())
     except LlmopsError as error:

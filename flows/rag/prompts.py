@@ -149,7 +149,7 @@ def _check_names(header: Header, parts: Mapping[str, Part], path: str) -> None:
 
 
 def _check_examples(prompt: Prompt) -> None:
-    import jsonschema  # type: ignore[import-untyped]
+    import jsonschema
 
     wanted = {*prompt.header.variables, prompt.header.output}
     for number, example in enumerate(prompt.header.examples, 1):
