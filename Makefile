@@ -1,6 +1,7 @@
 # `make run` and `make test` set everything up first; all they need is Python 3.11+, git and make.
 PYTHON ?= python3
 BIN := .venv/bin
+PARALLEL := -n auto --dist loadfile
 STAMP := .venv/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
 .PHONY: help setup run test test-all check clean
@@ -23,10 +24,10 @@ run: setup     ## the main job: the whole DAG over the sample project
 	@$(BIN)/llmops run
 
 test: setup    ## the tests, in under a minute
-	@$(BIN)/python -m pytest -m "not slow and not prefect and not shared_data"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not prefect and not shared_data"
 
 test-all: setup  ## every test, the slow ones too
-	@$(BIN)/python -m pytest -m ""
+	@$(BIN)/python -m pytest $(PARALLEL) -m ""
 
 check: setup   ## style, types and the rules between rooms
 	@.ci/run lint types layers

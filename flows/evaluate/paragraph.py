@@ -27,7 +27,7 @@ def paragraph(release: str, baseline: str | None, found: Judgement, params: Eval
         f"Candidate {release[:8]} {against}: {_verdict_words(found.result.verdict)}. "
         f"It answered {found.n_questions} questions about {found.n_documents} documents."
     )
-    parts = [head, _blocking(found, params), _paired(paired, params), _rails(rails), _left_out(found)]
+    parts = [head, _blocking(found, params), _paired(paired, params), _rails(rails, params), _left_out(found)]
     return " ".join(part for part in parts if part)
 
 
@@ -79,9 +79,17 @@ def _paired(paired: dict[str, MetricVerdict], params: EvaluateParams) -> str:
     )
 
 
-def _rails(rails: dict[str, MetricVerdict]) -> str:
-    held = sum(verdict.verdict == "pass" for verdict in rails.values())
-    return f"{held} of {len(rails)} guardrails are shown to hold." if rails else ""
+def _rails(rails: dict[str, MetricVerdict], params: EvaluateParams) -> str:
+    held = [name for name, verdict in rails.items() if verdict.verdict == "pass"]
+    if not held:
+        return f"None of {len(rails)} guardrails is shown to hold." if rails else ""
+    lowest = min(held, key=lambda name: rails[name].effect.lower)
+    metric, _, side = lowest.partition(":")
+    rail, effect = params.guardrails[metric], rails[lowest].effect
+    limit, sign = (rail.low, 1) if side == "at_least" else (rail.high, -1)
+    bounds = sorted((limit or 0.0) + sign * bound for bound in (effect.lower, effect.upper))
+    closest = f"{metric} {effect.candidate_mean:.3g}, between {bounds[0]:.3g} and {bounds[1]:.3g}, limit {limit:g}"
+    return f"{len(held)} of {len(rails)} guardrails are shown to hold; closest is {closest}."
 
 
 def _left_out(found: Judgement) -> str:

@@ -15,7 +15,7 @@ def folder(tmp_path):
 def test_a_sound_project_has_nothing_to_mend(folder, capsys):
     assert main(["--project", str(folder), "doctor"]) == 0
 
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     assert "Nothing to mend." in text
     assert "it extracts, it does not generate" in text
 

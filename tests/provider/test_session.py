@@ -71,12 +71,19 @@ def test_a_session_that_fails_to_open_leaves_nothing_running(project):
     assert threading.active_count() == before
 
 
+def servers():
+    """How many embedded servers run in this process; another test file's may be among them."""
+    return sum(thread.name == "local-provider" for thread in threading.enumerate())
+
+
 def test_nothing_starts_before_it_is_asked(local):
+    before = servers()
     with open_provider(local, use_case="evaluation", settings=Settings()):
-        assert "local-provider" not in {thread.name for thread in threading.enumerate()}
+        assert servers() == before
 
 
 def test_the_embedded_server_answers_and_embeds_for_nothing(local, ask):
+    before = servers()
     with open_provider(local, use_case="evaluation", max_usd=0, settings=Settings()) as provider:
         (row,) = provider.chat([ask(CONTEXT)])
         matrix = provider.embed(["one text", "another text", "one text"], mode="document")
@@ -87,10 +94,11 @@ def test_the_embedded_server_answers_and_embeds_for_nothing(local, ask):
     assert np.allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-6)
     assert (mark.model, mark.dims, mark.backend) == ("local-hash-384", 384, "hash")
     assert set(read_calls(local)["provider"]) == {"local"}
-    assert "local-provider" not in {thread.name for thread in threading.enumerate()}
+    assert servers() == before
 
 
 def test_cached_local_work_starts_no_server(local, ask):
+    before = servers()
     for _ in range(2):
         with open_provider(local, use_case="evaluation", settings=Settings()) as provider:
             rows, matrix, mark = (
@@ -98,7 +106,7 @@ def test_cached_local_work_starts_no_server(local, ask):
                 provider.embed(["a"], mode="query"),
                 provider.fingerprint(),
             )
-            assert "local-provider" not in {thread.name for thread in threading.enumerate()} or not rows[0].from_cache
+            assert servers() == before or not rows[0].from_cache
     assert rows[0].from_cache
     assert (provider.usage.calls, matrix.shape, mark.dims) == (0, (1, 384), 384)
 
