@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from flows.cli import ask, doctor, init, run, stage
+from flows.cli import ask, doctor, index, init, run, stage
 from flows.core.errors import LlmopsError, UsageError, did_you_mean
 from flows.core.project import STAGES
 from flows.core.settings import load_env_file, silence_telemetry
 
+COMMANDS = (run, ask, index, doctor, init)  # those that are no stage; each is named after its module
+VERBS = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
 DESCRIPTION = """\
 Operate an LLM application as one versioned, scheduled DAG:
 
@@ -35,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         """Raise a `UsageError`, so that one place prints errors and picks the exit code."""
         if "invalid choice" in message:
             wrong = message.split("'")[1]
-            message = f"unknown command {wrong!r}.{did_you_mean(wrong, [*STAGES, 'run', 'ask', 'doctor', 'init'])}"
+            message = f"unknown command {wrong!r}.{did_you_mean(wrong, [*STAGES, *VERBS])}"
         raise UsageError(f"{message.rstrip('.?')}{'?' if message.endswith('?') else '.'} Run `{self.prog} --help`.")
 
 
@@ -46,7 +48,7 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--project", default=".", metavar="DIR", help="the project's folder (default: here)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (run, ask, doctor, init):
+    for command in COMMANDS:
         command.add_to(commands)
     for name in STAGES:
         stage.add_to(commands, name, with_verbs=name == chosen)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.core.clock import Clock, utc_now
+from flows.core.errors import InputError
 from flows.core.locks import writer_lock
 from flows.core.project import Project
 from flows.core.settings import crash_point_requested
@@ -23,7 +24,7 @@ from flows.index import upsert
 from flows.index.filters import ids_in
 from flows.index.kinds import Build, build_indices, require_indexed, tune
 from flows.index.layout import files_of_version, table_folder
-from flows.index.maintain import retire
+from flows.index.maintain import optimise, retire
 from flows.index.manifest import IndexManifest, content_tag, database, manifest_file, publish, read_manifest
 from flows.index.recall import sampled_queries
 from flows.index.repair import open_or_create
@@ -90,6 +91,24 @@ class Writer:
         tag = content_tag(self._fingerprint, rows["row_key"].tolist(), identity)
         manifest = self._still_there(tag) or self._finish(tag, rows["chunk_id"].tolist(), build, now, queries, pinned)
         crash_here("index.before_publish")
+        publish(self._project, manifest)
+        return manifest
+
+    def compact(self, live: IndexManifest, build: Build, *, pinned: Collection[str] = ()) -> IndexManifest:
+        """Merge the files of the live version and publish the same content, tag and time again.
+
+        Raises:
+            InputError: The table holds rows of a run that was not finished.
+        """
+        rows = self.hashes()
+        if content_tag(self._fingerprint, rows["row_key"].tolist(), build.identity(len(rows))) != live.tag:
+            raise InputError(
+                f"table {self.table!r} holds something else than the live version {live.tag}. "
+                "Run `llmops embed`, which finishes it, and compact then."
+            )
+        optimise(self._table)
+        made = datetime.fromisoformat(live.created_at)
+        manifest = self._finish(live.tag, rows["chunk_id"].tolist(), build, made, None, pinned)
         publish(self._project, manifest)
         return manifest
 

@@ -96,7 +96,7 @@ def _ask(means: Means, step: str, works: Sequence[Work], asked: Sequence[Mapping
     requests = [
         ChatRequest(
             messages=prompt.render(values),
-            tags=_tags(means.release, step, prompt.prompt_id, work),
+            tags=_tags(means, step, prompt.prompt_id, work),
             model=means.release.chat_model,
             temperature=params.temperature,
             max_output_tokens=params.max_output_tokens,
@@ -116,13 +116,13 @@ def _ask(means: Means, step: str, works: Sequence[Work], asked: Sequence[Mapping
             work.said = outcome.parsed
 
 
-def _tags(release: ReleaseManifest, step: str, prompt_id: str, work: Work) -> CallTags:
+def _tags(means: Means, step: str, prompt_id: str, work: Work) -> CallTags:
     """Say in the calls log what the request was for and which chunks it carried."""
     hits = work.context.hits
-    lineage = {"index_tag": release.index_tag, "chunk_ids": [hit.chunk_id for hit in hits]} if hits else {}
+    lineage = {"index_tag": means.index.manifest.tag, "chunk_ids": [hit.chunk_id for hit in hits]} if hits else {}
     return CallTags(
         step=step,
-        release_id=release.release_id,
+        release_id=means.release.release_id,
         conversation_id=work.turn.conversation_id,
         prompt_id=prompt_id,
         metadata=lineage,

@@ -17,7 +17,7 @@ def test_help_teaches_the_verbs(capsys):
 
     text = capsys.readouterr().out
     assert done.value.code == 0
-    assert all(f"\n    {verb} " in text for verb in (*STAGES, "run", "ask", "doctor", "init"))
+    assert all(f"\n    {verb} " in text for verb in (*STAGES, "run", "ask", "index", "doctor", "init"))
 
 
 @pytest.mark.parametrize("stage", STAGES)

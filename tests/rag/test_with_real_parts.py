@@ -3,11 +3,13 @@
 import json
 import shutil
 from dataclasses import asdict
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from flows.cli.main import main
 from flows.core.calls import read_calls
 from flows.core.errors import InputError, UsageError
 from flows.core.files import write_json
@@ -112,6 +114,31 @@ def test_a_conversation_is_answered_with_the_rewriting_step(indexed):
     assert "cold store" in answer.question
     assert "twelve years" in answer.text
     assert len(answer.call_ids) == 2
+
+
+def test_the_index_can_be_read_as_it_was_and_the_reply_says_so(indexed):
+    first = open_index(indexed).manifest
+    with open_writer(indexed, first.fingerprint) as writer:
+        writer.remove(open_index(indexed).rows().query("source_uri == 'gate.md'")["chunk_id"].tolist())
+        later = writer.publish(Build(), now=NOW + timedelta(days=30))
+    assert "nine in the morning" not in ask(indexed, "When does the gate open?").answer.text
+    for version in (first.tag, first.version):
+        reply = ask(indexed, "When does the gate open?", index_version=version)
+        assert "nine in the morning" in reply.answer.text
+        assert f"index {first.tag} instead of its own {later.tag}" in reply.origin()
+    calls = read_calls(indexed)
+    assert {json.loads(text).get("index_tag") for text in calls["metadata"][calls["step"] == "answer"]} >= {first.tag}
+
+
+def test_the_command_asks_the_past_by_day_and_by_version(indexed, capsys):
+    asking = ["--project", str(indexed.root), "ask", "When does the gate open?"]
+    tag = open_index(indexed).manifest.tag
+    for option in (["--as-of", NOW.date().isoformat()], ["--index-version", tag], []):
+        assert main([*asking, *option]) == 0
+        assert "nine in the morning" in capsys.readouterr().out
+    assert main([*asking, "--as-of", "2020-01-01"]) == 66
+    assert main([*asking, "--index-version", "999"]) == 66
+    assert f"There are: {tag}" in capsys.readouterr().err
 
 
 def test_errors_say_what_to_do(indexed):
