@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from flows.cli import ask, doctor, index, init, run, stage
-from flows.core.errors import LlmopsError, UsageError, did_you_mean
+from flows.core.errors import UsageError, did_you_mean
+from flows.core.main import guarded
 from flows.core.project import STAGES
 from flows.core.settings import load_env_file, silence_telemetry
 
@@ -26,8 +27,8 @@ Start with `llmops run`. It works without a key; a second run does only what cha
 
 EPILOG = """\
 exit codes: 0 done; 1 refused by a gate, or failed; 2 wrong usage, params or environment; 65 data breaks its
-contract; 66 an input is missing; 69 the provider refused; 70 stored bytes are damaged; 75 try again later;
-77 over budget; 130 stopped by you.    Every command explains itself: llmops COMMAND --help"""
+contract; 66 an input is missing; 69 the provider refused; 70 stored bytes are damaged; 74 disk or permission;
+75 try again later; 77 over budget; 130 stopped by you.   Every command explains itself: llmops COMMAND --help"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,20 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     silence_telemetry()
-    try:
+
+    def work() -> int:
         chosen = next((word for word in arguments if word in STAGES), None)
         options = build_parser(chosen).parse_args(arguments)
         load_env_file(Path(options.project) / ".env")
         code: int = options.handler(options)
-    except LlmopsError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; nothing is half-written. Run the same command again to go on.\n")
-        return 130
-    except BrokenPipeError:
-        return 0
-    return code
+        return code
+
+    return guarded(work)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Every error the project raises on purpose, and the exit code each class ends with.
 
-    LlmopsError
+    LlmopsError                  (an OSError, such as a full disk, ends with 74; Ctrl-C and SIGTERM with 130)
     ├── TransientError          75  try again later; Prefect retries these and nothing else
     │   ├── ProviderDownError   75  the provider did not answer, or asked us to wait
     │   └── LockedError         75  another run holds the lock

@@ -1,9 +1,13 @@
-"""Run one stage from the command line without Prefect: what `dvc repro` calls."""
+"""Run a command, or one stage without Prefect (what `dvc repro` calls), and end with the right exit code."""
 
 import argparse
+import signal
+import sqlite3
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from flows.core.errors import LlmopsError, TransientError
@@ -11,6 +15,7 @@ from flows.core.progress import printing
 from flows.core.runs import RunRecord
 
 StageRun = Callable[..., RunRecord]
+IO_ERROR, STOPPED = 74, 130
 
 
 def run_stage_main(run: StageRun, argv: list[str] | None = None) -> None:
@@ -24,12 +29,40 @@ def run_stage_main(run: StageRun, argv: list[str] | None = None) -> None:
 
     silence_telemetry()
     load_env_file(Path(options.project) / ".env")
-    try:
+
+    def work() -> int:
         record = run(options.project, force=options.force, max_usd=options.max_usd, progress=printing())
+        sys.stdout.write(("" if record.did_work else "nothing to do: ") + record.summary + "\n")
+        return 0
+
+    sys.exit(guarded(work))
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run a command; say an expected error in words and return its exit code.
+
+    A full disk, a missing permission or a database that cannot be opened end with 74, a stop by
+    Ctrl-C or SIGTERM with 130. Anything else is a fault of ours and keeps its traceback.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
+    try:
+        return work()
     except LlmopsError as error:
         sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(error.exit_code) from None
-    sys.stdout.write(("" if record.did_work else "nothing to do: ") + record.summary + "\n")
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except (OSError, sqlite3.Error) as error:
+        sys.stderr.write(f"error: {error}. Check free space, permissions and the path, and run again.\n")
+        return IO_ERROR
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; nothing is half-written. Run the same command again to go on.\n")
+        return STOPPED
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def transient(_task: Any, _run: Any, state: Any) -> bool:
