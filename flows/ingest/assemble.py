@@ -180,6 +180,7 @@ def _balance(
         "duplicates": len(fresh) - documents + sum(result.repeated for result in prepared.values()),
         "ignored": sum(ignored.values()),
         "previous_versions_kept": len(chosen) - documents,
+        "duplicate_texts": len(chosen) - len({document_version(item.draft.text) for item in chosen}),
         "quarantined_by_reason": reasons,
         "ignored_by_reason": ignored,
     }

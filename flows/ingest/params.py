@@ -79,7 +79,8 @@ class IngestParams(Section):
     )
 
     duplicates: Literal["collapse", "keep"] = Field(
-        "collapse", description="Equal texts: `collapse` keeps the first address, `keep` keeps every document."
+        "keep",
+        description="Equal texts: `keep` keeps every document with its own citations, `collapse` the first address.",
     )
     near_duplicate_threshold: float = Field(
         0.85, gt=0, le=1, description="Estimated overlap of 5-word sequences from which a document is flagged; 1 = off."

@@ -74,11 +74,12 @@ def _build(project: Project, params: IngestParams, stock: Stock, memory: Memory,
 
 
 def _summary(counts: dict[str, int]) -> str:
-    kept = counts["previous_versions_kept"]
+    kept, repeated = counts["previous_versions_kept"], counts["duplicate_texts"]
     return (
         f"{counts['inputs']:,} inputs: {counts['documents']:,} documents in {counts['chunks']:,} chunks, "
         f"{counts['quarantined']:,} quarantined, {counts['duplicates']:,} duplicates, {counts['ignored']:,} ignored"
         + (f", {kept:,} kept in their previous version" if kept else "")
+        + (f", {repeated:,} with a text that another document has" if repeated else "")
     )
 
 

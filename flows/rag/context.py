@@ -1,8 +1,9 @@
 """Show retrieved chunks to a model: numbered, within a budget of tokens, unable to pose as anything else.
 
-Chunks are taken best first until one does not fit, so block N is always the hit of rank N. Tags of
-the prompt that stand inside a document are made harmless (`<` becomes `&lt;`), so a document cannot
-close its own block and speak as the user.
+Chunks are taken best first until one does not fit. Documents may share a text; it is shown once, for
+its best hit, since a repetition would push another text out. Tags of the prompt that stand inside a
+document are made harmless (`<` becomes `&lt;`), so a document cannot close its own block and speak as
+the user.
 """
 
 import re
@@ -36,23 +37,28 @@ def neutralise(text: str) -> str:
     return _TAG.sub("&lt;", text)
 
 
-def pack(hits: Sequence["Hit"], *, tokens_max: int, count: Callable[[str], int]) -> Context:
-    """Number the hits, best first, as far as the budget reaches.
+def pack(hits: Sequence["Hit"], *, places: int, tokens_max: int, count: Callable[[str], int]) -> Context:
+    """Number the hits, best first and each text once, as far as places and budget reach.
 
     Args:
         hits: Retrieved chunks, best first.
+        places: Most blocks.
         tokens_max: Upper bound on the tokens of all blocks together.
         count: Counts the tokens of a text as the model does.
     """
     blocks: list[str] = []
     left = tokens_max
-    for number, hit in enumerate(hits, start=1):
+    best: dict[str, Hit] = {}
+    for hit in hits:
+        best.setdefault(hit.text, hit)
+    shown = list(best.values())[:places]
+    for number, hit in enumerate(shown, start=1):
         block = f'<chunk id="{number}">{neutralise(hit.text)}</chunk>'
         left -= count(block + "\n")
         if left < 0:
             break
         blocks.append(block)
-    return Context("\n".join(blocks), tuple(hits[: len(blocks)]))
+    return Context("\n".join(blocks), tuple(shown[: len(blocks)]))
 
 
 def render_history(history: Sequence["Message"]) -> str:

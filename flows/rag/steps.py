@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flows.index.store import Index
     from flows.provider.client import Provider
 
+SPARE = 2  # hits asked for per place of the context, since repeated texts take none
+
 
 @dataclass(frozen=True)
 class Means:
@@ -63,8 +65,8 @@ def retrieve(means: Means, works: Sequence[Work]) -> None:
     vectors = _embed(means, [work.question for work in works]) if rules.mode != "text" else [None] * len(works)
     counted = partial(count, model=means.release.chat_model)
     for done, (work, vector) in enumerate(zip(works, vectors, strict=True), start=1):
-        hits = means.index.search(work.question, vector, k=rules.k, mode=rules.mode)
-        work.context = pack(hits, tokens_max=rules.context_tokens_max, count=counted)
+        hits = means.index.search(work.question, vector, k=SPARE * rules.k, mode=rules.mode)
+        work.context = pack(hits, places=rules.k, tokens_max=rules.context_tokens_max, count=counted)
         if hits and not work.context.hits:
             work.error = "context_too_small"
         means.progress("retrieve", done, len(works))

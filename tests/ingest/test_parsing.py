@@ -114,6 +114,7 @@ def test_a_parsed_file_survives_its_trip_between_processes(files):
     assert parsed_file(to_json(parsed)) == parsed
 
 
+@pytest.mark.slow
 def test_a_parser_that_hangs_costs_its_own_file_only():
     params = IngestParams(parse_timeout_s=0.5, parser_processes=1)
     with ParserPool(params) as pool:

@@ -1,4 +1,7 @@
-"""The stage on a small project: what comes in, what comes out, and what a second run does."""
+"""The stage on a small project: what comes in, what comes out, and what a second run does.
+
+The tests of every day stop before the quality suites, whose import alone takes seconds; the slow ones publish.
+"""
 
 import contextlib
 import json
@@ -12,9 +15,17 @@ import pytest
 from flows.core.contracts import CHUNKS, DOCUMENTS, QUARANTINE
 from flows.core.errors import ContractError, InputError
 from flows.core.ids import document_id
+from flows.core.progress import silent
+from flows.core.project import Project
 from flows.core.tables import read_table
 from flows.ingest import stage
+from flows.ingest.assemble import assemble
+from flows.ingest.memory import Memory
+from flows.ingest.params import IngestParams
+from flows.ingest.prepare import prepare
+from flows.ingest.quality import judge
 from flows.ingest.quarantine import list_quarantine, show_quarantine
+from flows.ingest.stock import take_stock
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -47,8 +58,16 @@ def outputs(project):
     return {path.name: path.read_bytes() for path in project.data("ingest").iterdir() if path.name != "run.json"}
 
 
-@pytest.fixture
-def filled(project, files):
+def corpora(project, *variants):
+    """What a first run would publish, by each of the variants of the params."""
+    params = IngestParams.load(project)
+    with Memory(project.state("ingest", "memory.sqlite")) as memory:
+        stock = take_stock(project, params, memory, silent)
+        prepared = prepare(stock, params, memory, silent)
+    return [assemble(stock.found, prepared, stock.hashes, {}, params.model_copy(update=item)) for item in variants]
+
+
+def fill(project, files):
     put(project, "guide.md", GUIDE)
     put(project, "copy.md", GUIDE.replace("\n", "\r\n"))
     put(
@@ -68,22 +87,69 @@ def filled(project, files):
     return project
 
 
-def test_every_input_ends_somewhere_and_the_tables_agree(filled):
-    record = run(filled)
-    ends = {"documents": 6, "quarantined": 2, "duplicates": 1, "ignored": 1}
-    assert record.counts == {"inputs": 10, **ends, "previous_versions_kept": 0, "chunks": 7}
-    frame = documents(filled)
-    assert list(frame.index) == ["copy.md", "letter.docx", "page.html", "policy.pdf", "rows.jsonl#a", "rows.jsonl#c"]
+@pytest.fixture
+def filled(project, files):
+    return fill(project, files)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory, files):
+    """A project after one run, for tests that only look; one file's name is markup."""
+    root = tmp_path_factory.mktemp("published")
+    (root / "params.yaml").write_text("ingest: {}\n")
+    project = fill(Project.open(root), files)
+    put(project, "<b>name.md", "The name of this file is markup, and the page must not care.")
+    run(project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def kept_and_collapsed(tmp_path_factory, files):
+    """The corpus of one project by both policies on equal texts."""
+    root = tmp_path_factory.mktemp("corpus")
+    (root / "params.yaml").write_text("ingest: {}\n")
+    return corpora(fill(Project.open(root), files), {}, {"duplicates": "collapse"})
+
+
+def test_every_input_ends_somewhere_by_either_policy_on_equal_texts(kept_and_collapsed):
+    others = ["letter.docx", "page.html", "policy.pdf", "rows.jsonl#a", "rows.jsonl#c"]
+    uris = [[row["source_uri"] for row in made.documents] for made in kept_and_collapsed]
+    assert uris == [["copy.md", "guide.md", *others], ["copy.md", *others]]
+    ends = [{"documents": 7, "duplicates": 0, "duplicate_texts": 1}, {"documents": 6, "duplicates": 1}]
+    for made, counts in zip(kept_and_collapsed, ends, strict=True):
+        same = {"inputs": 10, "quarantined": 2, "ignored": 1, "previous_versions_kept": 0, "duplicate_texts": 0}
+        assert {name: count for name, count in made.balance.items() if isinstance(count, int)} == {**same, **counts}
+        assert [row["reason_code"] for row in made.rejected] == ["empty", "malformed_rows"]
+
+
+def test_equal_texts_keep_their_own_ids_and_places_and_share_one_embedding(kept_and_collapsed):
+    made = kept_and_collapsed[0]
+    copy, guide = ([row for row in made.chunks if row["source_uri"] == uri] for uri in ("copy.md", "guide.md"))
+    assert [row["text"] for row in copy] == [row["text"] for row in guide]
+    assert {row["chunk_id"] for row in copy}.isdisjoint(row["chunk_id"] for row in guide)
+    assert [row["duplicate_of"] for row in copy] == [None] * len(copy)
+    assert [row["duplicate_of"] for row in guide] == [row["chunk_id"] for row in copy]
+
+
+@pytest.mark.slow
+def test_the_published_tables_agree_and_a_second_run_has_nothing_to_do(published):
+    frame = documents(published)
+    assert len(frame) == 8
     assert frame.loc["letter.docx", "text"] == "## Letter\n\nThe letter says that card [CARD] is void."
     assert json.loads(frame.loc["letter.docx", "pii_counts"]) == {"card": 1}
     assert frame.loc["copy.md", "document_id"] == document_id("copy.md")
     texts = frame.set_index("document_id")["text"]
-    for chunk in table(filled, "chunks", CHUNKS).itertuples():
+    for chunk in table(published, "chunks", CHUNKS).itertuples():
         assert texts[chunk.document_id][chunk.start : chunk.end] == chunk.text
-    quarantine = table(filled, "quarantine", QUARANTINE)
-    assert list(quarantine["reason_code"]) == ["empty", "malformed_rows"]
-    assert list(quarantine["first_seen"]) == [pd.Timestamp(NOW)] * 2
-    assert not run(filled, LATER).did_work
+    assert list(table(published, "quarantine", QUARANTINE)["first_seen"]) == [pd.Timestamp(NOW)] * 2
+    assert not run(published, LATER).did_work
+
+
+@pytest.mark.slow
+def test_a_run_without_work_loads_neither_tables_nor_quality_suites(published):
+    code = "import sys; from flows.ingest import stage; stage.run(sys.argv[1]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, published.root], capture_output=True, text=True, check=True)
+    assert {"great_expectations", "pandas", "pandera", "kreuzberg"}.isdisjoint(done.stdout.split())
 
 
 @pytest.mark.slow
@@ -108,7 +174,7 @@ def test_adds_changes_moves_and_deletes_come_out_exactly(filled):
     filled.data("sources", "copy.md").unlink()
     run(filled, LATER)
     after = documents(filled)
-    assert set(after.index) - set(before.index) == {"new.txt", "moved.pdf", "guide.md"}
+    assert set(after.index) - set(before.index) == {"new.txt", "moved.pdf"}
     assert set(before.index) - set(after.index) == {"policy.pdf", "copy.md"}
     same = before.index.intersection(after.index)
     changed = before.loc[same, "document_version"] != after.loc[same, "document_version"]
@@ -182,9 +248,9 @@ def test_near_duplicates_are_flagged_and_repeated_chunks_point_to_the_first(proj
     long = " ".join(f"Sentence {number} is about the matter of returns." for number in range(60))
     put(project, "a.md", f"# One\n\n{long}\n\n# End\n\nThe same end of both of the texts.")
     put(project, "b.md", f"# One\n\n{long} More.\n\n# End\n\nThe same end of both of the texts.")
-    run(project)
-    assert json.loads(documents(project).loc["b.md", "flags"]) == [f"near_duplicate:{document_id('a.md')}"]
-    chunks = table(project, "chunks", CHUNKS)
+    (made,) = corpora(project, {})
+    assert json.loads(made.documents[1]["flags"]) == [f"near_duplicate:{document_id('a.md')}"]
+    chunks = pd.DataFrame(made.chunks)
     repeated = chunks[chunks["duplicate_of"].notna()]
     first = chunks.set_index("chunk_id").loc[repeated["duplicate_of"]]
     assert len(repeated) > 1
@@ -192,14 +258,13 @@ def test_near_duplicates_are_flagged_and_repeated_chunks_point_to_the_first(proj
     assert set(first["source_uri"]) == {"a.md"}
 
 
-def test_the_quality_page_is_whole_safe_and_counts_what_was_judged(filled):
-    put(filled, "<b>name.md", "The name of this file is markup, and the page must not care.")
-    run(filled)
-    quality = json.loads(filled.data("ingest", "quality.json").read_text())
+@pytest.mark.slow
+def test_the_quality_page_is_whole_safe_and_counts_what_was_judged(published):
+    quality = json.loads(published.data("ingest", "quality.json").read_text())
     assert [(suite["name"], suite["rows"] > 0, len(suite["expectations"]) > 10) for suite in quality["suites"]] == [
         ("documents", True, True), ("chunks", True, True)
     ]  # fmt: skip
-    page = filled.data("ingest", "quality.html").read_text()
+    page = published.data("ingest", "quality.html").read_text()
     assert "<script" not in page
     assert "http://" not in page
     assert "https://" not in page
@@ -215,16 +280,13 @@ def test_a_corpus_without_documents_stops_and_says_why(project):
     assert not project.data("ingest", "documents.parquet").exists()
 
 
-def test_a_failed_hard_expectation_publishes_nothing(filled):
-    from flows.ingest.params import IngestParams
-    from flows.ingest.quality import judge
-
-    run(filled)
-    chunks = table(filled, "chunks", CHUNKS)
+@pytest.mark.slow
+def test_a_failed_hard_expectation_publishes_nothing(published):
+    frame, chunks = table(published, "documents", DOCUMENTS), table(published, "chunks", CHUNKS)
     with pytest.raises(ContractError, match=r"chunks\.n_tokens"):
-        judge(table(filled, "documents", DOCUMENTS), chunks.assign(n_tokens=999), IngestParams())
+        judge(frame, chunks.assign(n_tokens=999), IngestParams())
     with pytest.raises(ContractError, match="empty"):
-        judge(table(filled, "documents", DOCUMENTS), chunks.head(0), IngestParams())
+        judge(frame, chunks.head(0), IngestParams())
 
 
 @pytest.mark.slow
