@@ -1,4 +1,8 @@
-"""`llmops <stage>`: run one stage, or one of the further verbs its room declares."""
+"""`llmops <stage>`: run one stage, or one of the further verbs its room declares.
+
+A room may declare in `flows/<stage>/commands.py`: `add_to(verbs)` for verbs, and `add_options(parser)` with
+`handle(options) -> int | None` for options of its own command; None means "run the stage as usual".
+"""
 
 import argparse
 import importlib
@@ -27,14 +31,24 @@ def add_to(commands: Any, name: str, *, with_verbs: bool) -> None:
     parser.add_argument("--force", action="store_true", help="do the work even when nothing changed")
     parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before spending more than this")
     parser.set_defaults(handler=handle, stage=name)
+    room: Any = _room(name) if with_verbs else None
+    if hasattr(room, "add_options"):
+        room.add_options(parser)
+    if hasattr(room, "add_to"):
+        room.add_to(parser.add_subparsers(title="verbs", metavar="VERB", required=False, parser_class=type(parser)))
+
+
+def _room(name: str) -> Any:
     module = f"flows.{name}.commands"
-    if with_verbs and importlib.util.find_spec(module):
-        verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=False, parser_class=type(parser))
-        importlib.import_module(module).add_to(verbs)
+    return importlib.import_module(module) if importlib.util.find_spec(module) else None
 
 
 def handle(options: argparse.Namespace) -> int:
-    """Run the stage and print what it did."""
+    """Run the stage and print what it did, unless the room's own options ask for something else."""
+    room = _room(options.stage)
+    code: int | None = room.handle(options) if hasattr(room, "add_options") else None
+    if code is not None:
+        return code
     record = run_stage(options.project, options.stage, force=options.force, max_usd=options.max_usd)
     output.line(("" if record.did_work else "nothing to do: ") + record.summary)
     for note in record.notes:

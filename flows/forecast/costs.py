@@ -43,13 +43,13 @@ def factors(ids: Sequence[str], days: "pd.DatetimeIndex", events: Sequence[Event
     result = np.ones((len(ids), len(days)))
     for event in events:
         if event.multiplier is not None:
-            result[np.ix_(matching(ids, event), _holding(days, event))] *= event.multiplier
+            result[np.ix_(matching(ids, event.series), _holding(days, event))] *= event.multiplier
     return result
 
 
-def matching(ids: Sequence[str], event: Event) -> BoolArray:
-    """Return which series an event names, as booleans."""
-    return np.array([fnmatchcase(name, event.series) for name in ids], dtype=bool)
+def matching(ids: Sequence[str], pattern: str) -> BoolArray:
+    """Return which series a pattern with * and ? names, as booleans."""
+    return np.array([fnmatchcase(name, pattern) for name in ids], dtype=bool)
 
 
 def one_off(days: "pd.DatetimeIndex", event: Event) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 from flows.core.errors import ContractError, InputError
 from flows.forecast.anomalies import alarms
 from flows.forecast.budget import exceed_odds, outlook_of_budget
+from flows.forecast.costs import matching
 from flows.forecast.intervals import bounds
 from flows.forecast.outlook import Outlook, horizon_days, look_ahead, notes, total_bounds
 from flows.forecast.params import ForecastParams
@@ -36,8 +37,8 @@ def run_on_frame(
     Args:
         usage: Columns `ds` (day or time), `unique_id`, `y` (>= 0). Days are UTC; when every `ds` is a
             midnight the rows are daily totals and the last day is complete, else it is still open.
-        prices: Columns `unique_id`, `valid_from`, `usd_per_mtok`; `y` is then tokens and the result
-            USD. None = `y` is forecast in its own unit.
+        prices: Columns `unique_id` (may hold * and ?), `valid_from`, `usd_per_mtok`; `y` is then tokens
+            and the result USD. None = `y` is forecast in its own unit.
         budget_usd: Budget over the whole horizon, in the result's unit.
         params: Horizon, events and the forecaster's numbers; None = the defaults.
 
@@ -50,9 +51,14 @@ def run_on_frame(
         InputError: There is no complete day.
     """
     params = params or ForecastParams()
-    table = _read(usage, params)
+    table = read(usage, params)
     days = horizon_days(table, params.horizon_days)
-    rates = _ones(table, days) if prices is None else _rates(table, days, prices)
+    rates = np.ones((len(table.ids), len(days))) if prices is None else rates_of(table, days, prices)
+    return look(table, rates, budget_usd=budget_usd, params=params)
+
+
+def look(table: Usage, rates: FloatArray, *, budget_usd: float | None, params: ForecastParams) -> dict[str, Any]:
+    """Forecast a table at the given rates, (series, horizon) with NaN = unpriced; see `run_on_frame`."""
     outlook = look_ahead(table, rates, params)
     return {
         "as_of": f"{table.days[-1]:%Y-%m-%d}",
@@ -64,7 +70,8 @@ def run_on_frame(
     }
 
 
-def _read(usage: "pd.DataFrame", params: ForecastParams) -> Usage:
+def read(usage: "pd.DataFrame", params: ForecastParams) -> Usage:
+    """Return the amounts of each UTC day; see `run_on_frame` for the columns and the errors."""
     import pandas as pd
 
     _require(usage, COLUMNS, "usage")
@@ -84,11 +91,8 @@ def _require(frame: "pd.DataFrame", columns: tuple[str, ...], what: str) -> None
         raise ContractError(f"the {what} table lacks column(s) {missing}. Its columns are {', '.join(columns)}.")
 
 
-def _ones(usage: Usage, days: "pd.DatetimeIndex") -> FloatArray:
-    return np.ones((len(usage.ids), len(days)))
-
-
-def _rates(usage: Usage, days: "pd.DatetimeIndex", prices: "pd.DataFrame") -> FloatArray:
+def rates_of(usage: Usage, days: "pd.DatetimeIndex", prices: "pd.DataFrame") -> FloatArray:
+    """Return USD per unit, (series, days), by a price table whose `unique_id` may hold * and ?; NaN = unpriced."""
     import pandas as pd
 
     _require(prices, PRICE_COLUMNS, "price")
@@ -96,7 +100,7 @@ def _rates(usage: Usage, days: "pd.DatetimeIndex", prices: "pd.DataFrame") -> Fl
     amounts = pd.to_numeric(prices["usd_per_mtok"]).to_numpy("float64") / MTOK
     result = np.full((len(usage.ids), len(days)), np.nan)
     for row in np.argsort(starts.to_numpy(), kind="stable"):
-        named = np.array(usage.ids) == prices["unique_id"].iloc[row]
+        named = matching(usage.ids, prices["unique_id"].iloc[row])
         result[np.ix_(named, days >= starts[row])] = amounts[row]
     return result
 

@@ -137,6 +137,28 @@ def price_at(
     return own_price(provider, model, when, own) or _library_price(provider, model, when, input_tokens, base_url)
 
 
+def price_of_model(
+    provider: str, model: str, when: datetime, *, own: OwnPrices = (), input_tokens: int = 0
+) -> Price | None:
+    """Return what a model costs; a `provider` that is empty, or inside the model's name (`azure/gpt-4o`), is found."""
+    name, _, rest = model.partition("/")
+    guesses = [(provider, model)] if provider else [(maker_of(model), model)]
+    guesses += [(name, rest)] if rest else []
+    found = (price_at(who, what, when, own=own, input_tokens=input_tokens) for who, what in guesses if who)
+    return next((price for price in found if price), None)
+
+
+@lru_cache(maxsize=4096)
+def maker_of(model: str) -> str:
+    """Return the provider whose models are named so, or an empty text."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        return str(get_snapshot().find_provider(model.lower(), None, None).id)
+    except LookupError:
+        return ""
+
+
 def own_price(provider: str, model: str, when: datetime, own: OwnPrices) -> Price | None:
     """Return the project's own price at a moment, or None."""
     day = when.astimezone(UTC).date()
@@ -210,4 +232,5 @@ def cost_usd(tokens: Tokens, price: Price | None) -> float | None:
     ]
     if any(rate is None and count for rate, count in parts):
         return None
-    return sum((rate or 0.0) * count for rate, count in parts) / MTOK
+    exact = sum((Decimal(repr(float(rate or 0.0))) * count for rate, count in parts), Decimal(0))
+    return float(exact / MTOK)

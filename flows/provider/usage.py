@@ -14,6 +14,8 @@ from flows.core.errors import InputError, did_you_mean
 from flows.provider.outcomes import Tokens
 from flows.provider.prices import OwnPrices, cost_usd, library_model, own_price, price_at
 
+COUNT_MAX = 2**53  # no body bills more tokens than a float can count
+
 
 @dataclass(frozen=True)
 class BilledBody:
@@ -29,10 +31,11 @@ def usage_from_body(body: Mapping[str, Any], provider: str) -> Tokens:
 
     Args:
         body: The decoded JSON of the response.
-        provider: Whose form it has: `openai`, `anthropic`, `google`, `aws`, ….
+        provider: Whose form it has: `openai`, `anthropic`, `google`, `aws`, …. A gateway that serves several forms
+            may name one: `azure/anthropic`. Without a name the form that explains most of the body is taken.
 
     Raises:
-        InputError: The provider's forms are not known, or the body has none of them.
+        InputError: The provider's forms are not known, the body has none of them, or a count is impossible.
     """
     return _tokens(_extract(body, provider))
 
@@ -46,6 +49,7 @@ def price_body(
     """
     usage = _extract(body, provider)
     tokens = _tokens(usage)
+    provider = provider.partition("/")[0]
     price = price_at(provider, model, when, own=own, input_tokens=tokens.input)
     if price is None:
         return BilledBody(tokens, None, None)
@@ -59,18 +63,20 @@ def _extract(body: Mapping[str, Any], provider: str) -> Any:
     from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
     providers = get_snapshot().providers
-    found = find_provider_by_id(providers, "openai" if provider == "local" else provider)
-    if found is None or not found.extractors:
+    name, _, form_name = provider.partition("/")
+    found = find_provider_by_id(providers, "openai" if name == "local" else name)
+    extractors = [item for item in (found.extractors or []) if form_name in ("", item.api_flavor)] if found else []
+    if not extractors:
         known = [item.id for item in providers if item.extractors]
         raise InputError(
             f"the form of usage of provider {provider!r} is not known.{did_you_mean(provider, known)} "
             "Name one of: " + ", ".join(sorted(known)) + "."
         )
-    usages = [(form.root, usage) for form in found.extractors if (usage := _read(form, body)) is not None]
+    usages = [(form.root, usage) for form in extractors if (usage := _read(form, body)) is not None]
     if usages:
         first = usages[0][0]  # where several forms fit one place of the body, the right one explains most of it
         return max((usage for root, usage in usages if root == first), key=_explained)
-    forms = ", ".join(extractor.api_flavor for extractor in found.extractors)
+    forms = ", ".join(extractor.api_flavor for extractor in extractors)
     raise InputError(f"the body holds no usage in a form of {provider!r} ({forms}). Pass the whole response body.")
 
 
@@ -86,10 +92,11 @@ def _explained(usage: Any) -> int:
 
 
 def _tokens(usage: Any) -> Tokens:
-    return Tokens(
-        input=int(usage.reported_value("input_tokens")),
-        output=int(usage.reported_value("output_tokens")),
-        cached=int(usage.reported_value("cache_read_tokens")),
-        reasoning=int(usage.reported_value("output_reasoning_tokens")),
-        cache_write=int(usage.reported_value("cache_write_tokens")),
-    )
+    names = ("input_tokens", "output_tokens", "cache_read_tokens", "output_reasoning_tokens", "cache_write_tokens")
+    counts = [usage.reported_value(name) for name in names]
+    if not all(count == int(count) and 0 <= count <= COUNT_MAX for count in counts):
+        raise InputError(
+            f"the body counts impossible tokens: {dict(zip(names, counts, strict=True))}. Check its origin."
+        )
+    fed, made, cached, reasoning, written = map(int, counts)
+    return Tokens(fed, made, cached=cached, reasoning=reasoning, cache_write=written)
