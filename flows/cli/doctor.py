@@ -121,6 +121,8 @@ def _reach(topic: str, url: str, settings: Settings | None) -> list[Finding]:
         with urllib.request.urlopen(request, timeout=PROBE_TIMEOUT_S) as reply:  # noqa: S310
             return [Finding(f"{topic} answers", f"HTTP {reply.status}")]
     except urllib.error.HTTPError as error:
+        if error.code in {404, 405, 501}:  # a compatible server need not list its models
+            return [Finding(f"{topic} answers", f"HTTP {error.code}")]
         remedy = "set a valid OPENAI_API_KEY" if error.code in {401, 403} else "look at the server's log"
         return [Finding(f"{topic} answers", f"HTTP {error.code}", remedy)]
     except OSError as error:

@@ -7,6 +7,7 @@ work and its result are the same (docs/decisions/0003).
 
 import argparse
 import importlib
+import inspect
 from typing import Any
 
 from flows.cli import output
@@ -64,7 +65,8 @@ def chosen_stages(text: str | None) -> list[str]:
 def _run_flow(project: str, name: str, *, force: bool, max_usd: float | None) -> RunRecord:
     before = last_record(Project.open(project), name)
     flow = getattr(importlib.import_module(f"flows.{name}.flow"), name)
-    flow(project=project, force=force, **({} if max_usd is None else {"max_usd": max_usd}))
+    spends = "max_usd" in inspect.signature(flow.fn).parameters
+    flow(project=project, force=force, **({"max_usd": max_usd} if spends else {}))
     record = last_record(Project.open(project), name)
     if record is None:
         raise InputError(f"flow {name!r} left no record. Read its run in the Prefect UI.")

@@ -79,7 +79,7 @@ QUESTIONS = _contract("questions", ["question_id"], {
     "question": _text(checks=pa.Check.str_length(min_value=3)),
     "question_type": _text(checks=pa.Check.isin(QUESTION_TYPES)),
     "reference_answer": _text(),  # empty when unanswerable
-    "reference_spans": _text(),  # JSON [{document_id, document_version, start, end}, …]; [] when unanswerable
+    "reference_spans": _text(),  # JSON [{document_id, document_version, start, end, quote}, …]; [] if unanswerable
     "answerable": pa.Column(bool),
     "origin": _text(),  # the method that made it, `imported:<file>`, or `llm:<model>`
     "topic": _text(),
@@ -98,7 +98,7 @@ ANSWERS = _contract("answers", ["answer_id"], {
     "refused": pa.Column(bool),
     "format_valid": pa.Column(bool),
     "citations": _text(),  # JSON [chunk_id, …] in the order they are cited
-    "retrieved": _text(),  # JSON [{chunk_id, document_id, start, end, score}, …], best first
+    "retrieved": _text(),  # JSON [{chunk_id, document_id, document_version, start, end, text, score}, …], best first
     "call_ids": _text(),  # JSON [call_id, …]
     "input_tokens": _count(),
     "output_tokens": _count(),

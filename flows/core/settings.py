@@ -37,7 +37,6 @@ class Settings(BaseSettings):
     llmops_versioning: Literal["auto", "dvc", "off"] = Field(
         "auto", description="Record stages in DVC: `auto` = where the project is a DVC repository."
     )
-    llmops_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
 
     @field_validator("openai_base_url")
     @classmethod

@@ -32,7 +32,8 @@ class Channel:
 
 
 def _refused(answers: "pd.DataFrame") -> "pd.Series[float]":
-    return answers["metadata"].str.contains('"refused": true', regex=False).astype(float)
+    said = answers["metadata"].str.extract(r'"refused":\s*(true|false)', expand=False)
+    return said.map({"true": 1.0, "false": 0.0}).astype(float)  # an answer that does not say is not counted
 
 
 def _failed(answers: "pd.DataFrame") -> "pd.Series[float]":

@@ -43,7 +43,7 @@ def chat_ask(request: ChatRequest, model: str, endpoint: Endpoint, params: Provi
             raise UnusableAnswerError(error.error_class, str(error), counted) from None
         return Checked(
             (answer.text, parsed), answer.model, counted, answer.system_fingerprint, answer.finish_reason,
-            answer.text, notes | _model_note(answer.model, model),
+            answer.text, notes | _model_note(answer.model, model) | _refusal_note(parsed),
         )  # fmt: skip
 
     return Ask(
@@ -96,6 +96,12 @@ def _model_note(answered: str, asked: str) -> dict[str, Any]:
     """Note a model that is neither the one asked for nor a dated version of it."""
     known = answered == asked or (answered.startswith(f"{asked}-") and answered[len(asked) + 1 :][:1].isdigit())
     return {} if known else {"model_differs": True}
+
+
+def _refusal_note(parsed: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Note whether an answer by a schema with a `refused` field refuses; `monitor` watches the share."""
+    refused = (parsed or {}).get("refused")
+    return {"refused": refused} if isinstance(refused, bool) else {}
 
 
 def embed_ask(

@@ -14,13 +14,12 @@ WIDTH_IN = 9.0
 
 
 class Bar(NamedTuple):
-    """One line of a forest plot: an effect with its one-sided bounds and its margin, in its own unit."""
+    """One line of a forest plot: a value with its one-sided bounds, on the scale of the plot."""
 
     label: str
     center: float
     lower: float
     upper: float
-    margin: float
     verdict: str
 
 
@@ -45,18 +44,24 @@ def _svg(drawing: "Figure") -> str:
     return text[text.index("<svg") :]
 
 
-def forest(bars: Sequence[Bar]) -> str:
-    """Return the effects of all metrics, each in units of its own margin; above zero is better."""
+def forest(bars: Sequence[Bar], *, scale: str, tolerated: float) -> str:
+    """Return values with their bounds under each other; right is better.
+
+    Args:
+        bars: The lines, first on top.
+        scale: What the axis shows, in words.
+        tolerated: Where the dashed line stands; what lies left of it is not tolerated.
+    """
     drawing, (axis,) = _figure(0.7 + 0.32 * len(bars))
     for row, bar in enumerate(reversed(bars)):
-        scale = bar.margin or 1.0
         color = TONE.get(bar.verdict, SOFT)
-        axis.plot([bar.lower / scale, bar.upper / scale], [row, row], color=color, linewidth=2)
-        axis.plot(bar.center / scale, row, "o", color=color, markersize=5)
+        axis.plot([bar.lower, bar.upper], [row, row], color=color, linewidth=2)
+        axis.plot(bar.center, row, "o", color=color, markersize=5)
     axis.axvline(0, color=SOFT, linewidth=0.8)
-    axis.axvline(-1, color=TONE["fail"], linewidth=0.8, linestyle="--")
+    axis.axvline(tolerated, color=TONE["fail"], linewidth=0.8, linestyle="--")
+    axis.set_ylim(-0.6, len(bars) - 0.4)
     axis.set_yticks(range(len(bars)), [bar.label for bar in reversed(bars)])
-    axis.set_xlabel("candidate minus baseline, in margins; left of the dashed line is worse than tolerated", fontsize=8)
+    axis.set_xlabel(scale, fontsize=8)
     return _svg(drawing)
 
 

@@ -31,14 +31,31 @@ def verdict(facts: Facts, _params: ReportParams) -> Section:
         page.card("questions", f"{found['n_questions']:,}", f"in {found['n_documents']:,} documents", source=source),
     ])  # fmt: skip
     body += page.paragraph(found["paragraph"])
-    bars = [_bar(name, item) for name, item in found["metrics"].items() if item.get("lower") is not None]
-    if bars:
-        body += page.figure(plots.forest(bars), "Effect of the candidate with one-sided bounds", source=source)
+    if effects := [_in_margins(name, item) for name, item in found["metrics"].items() if _drawable(item)]:
+        scale = "candidate minus baseline, in margins; left of the dashed line is worse than tolerated"
+        body += page.figure(
+            plots.forest(effects, scale=scale, tolerated=-1), "Effects with one-sided bounds", source=source
+        )
+    if limits := [bar for name, item in found["guardrails"].items() for bar in _beyond_limit(name, item)]:
+        scale = "distance to the guardrail's limit, in the metric's unit; left of zero is outside"
+        body += page.figure(
+            plots.forest(limits, scale=scale, tolerated=0), "Guardrails with one-sided bounds", source=source
+        )
     return Section("verdict", "Verdict", body)
 
 
-def _bar(name: str, item: dict[str, Any]) -> plots.Bar:
-    return plots.Bar(name, item["center"], item["lower"], item["upper"], item.get("margin") or 0.0, item["verdict"])
+def _drawable(item: dict[str, Any]) -> bool:
+    return item.get("lower") is not None and bool(item.get("margin"))
+
+
+def _in_margins(name: str, item: dict[str, Any]) -> plots.Bar:
+    center, lower, upper = (item[key] / item["margin"] for key in ("center", "lower", "upper"))
+    return plots.Bar(name, center, lower, upper, item["verdict"])
+
+
+def _beyond_limit(name: str, item: dict[str, Any]) -> list[plots.Bar]:
+    sides = [side for side in item["sides"].values() if side.get("lower") is not None]
+    return [plots.Bar(name, side["center"], side["lower"], side["upper"], side["verdict"]) for side in sides]
 
 
 def metrics(facts: Facts, _params: ReportParams) -> Section:

@@ -40,12 +40,12 @@ def test_a_key_is_never_printed(monkeypatch):
 
 
 def test_an_env_file_yields_to_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("LLMOPS_LOG_LEVEL", "ERROR")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://set.example/v1")
     monkeypatch.setenv("LLMOPS_VERSIONING", "")
     monkeypatch.delenv("LLMOPS_VERSIONING")
-    (tmp_path / ".env").write_text("LLMOPS_LOG_LEVEL=DEBUG\nLLMOPS_VERSIONING=off\n")
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://file.example/v1\nLLMOPS_VERSIONING=off\n")
 
     load_env_file(tmp_path / ".env")
 
-    assert load_settings().llmops_log_level == "ERROR"
+    assert load_settings().openai_base_url == "https://set.example/v1"
     assert load_settings().llmops_versioning == "off"

@@ -1,0 +1,65 @@
+"""The stage: a project of which nothing is known yet, one with operations, and the same bytes twice."""
+
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from flows.core.calls import write_calls
+from flows.core.files import read_json, write_json
+from flows.monitor import stage as monitor
+from flows.monitor.simulator import Traffic, simulate
+from flows.report import stage
+from tests.report.test_page import acting
+
+
+def html(project):
+    return project.data("report", "index.html").read_text()
+
+
+def test_an_empty_project_is_not_measured_rather_than_zero(project):
+    record = stage.run(str(project.root))
+
+    assert record.summary.endswith("made from 0 artifacts")
+    assert html(project).count("Not measured") >= 6
+    assert acting(html(project)) == []
+
+
+@pytest.fixture
+def operated(project):
+    """A project with two months of calls, monitored, and an index manifest."""
+    write_calls(project, simulate(Traffic(date(2026, 8, 1), 60, seed=5, provider_change_day=45)), part="simulated")
+    monitor.run(str(project.root))
+    fingerprint = {"model": "m", "backend": "b", "precision": "p", "dims": 3}
+    manifest = {"version": 3, "tag": "c-1", "rows": 10, "index_kind": "exact", "recall_at_10": 1.0}
+    write_json(project.data("embed", "manifest.json"), manifest | {"fingerprint": fingerprint})
+    return project
+
+
+def test_what_is_known_is_shown_with_its_artifact(operated):
+    stage.run(str(operated.root))
+
+    text = html(operated)
+    assert "<b>1.000</b>" in text
+    assert 'href="../embed/manifest.json"' in text
+    assert text.count("<svg") == 1
+    assert "2026-09-15" in text
+    assert acting(text) == []
+
+
+def test_the_same_artifacts_give_the_same_bytes_and_then_nothing_to_do(operated):
+    stage.run(str(operated.root))
+    first = html(operated)
+    again = stage.run(str(operated.root))
+    stage.run(str(operated.root), force=True)
+
+    assert not again.did_work
+    assert html(operated) == first
+
+
+def test_the_tables_beside_it_hold_the_numbers(operated):
+    stage.run(str(operated.root))
+
+    cost = pd.read_parquet(operated.data("report", "daily_cost.parquet"))
+    assert cost["calls"].sum() == cost["unpriced_calls"].sum() > 0
+    assert read_json(operated.data("report", "report.json"), remedy="")["artifacts"]["manifest"]["rows"] == 10
