@@ -144,7 +144,9 @@ def price_of_model(
     name, _, rest = model.partition("/")
     guesses = [(provider, model)] if provider else [(maker_of(model), model)]
     guesses += [(name, rest)] if rest else []
-    found = (price_at(who, what, when, own=own, input_tokens=input_tokens) for who, what in guesses if who)
+    known = [(who, what) for who, what in guesses if who]
+    found = [own_price(who, what, when, own) for who, what in known]
+    found += [price_at(who, what, when, input_tokens=input_tokens) for who, what in known]
     return next((price for price in found if price), None)
 
 
