@@ -100,12 +100,12 @@ def test_a_compaction_killed_before_its_journal_was_removed_changes_nothing(proj
 
 
 def test_days_are_utc_days_and_many_parts_become_one(project, call):
-    for number in range(40):
+    for number in range(20):
         moved = replace(call, call_id=content_id(number), started_at=call.started_at + timedelta(minutes=number))
         with journal(project, "full") as log:
             log.append(moved)
 
-    assert len(read_calls(project)) == 40
+    assert len(read_calls(project)) == 20
     assert len(list(project.data("calls").glob("date=2026-11-01/*.parquet"))) <= 17
 
 

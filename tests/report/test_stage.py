@@ -7,6 +7,7 @@ import pytest
 
 from flows.core.calls import write_calls
 from flows.core.files import read_json, write_json
+from flows.core.project import Project
 from flows.monitor import stage as monitor
 from flows.monitor.simulator import Traffic, simulate
 from flows.report import stage
@@ -25,9 +26,12 @@ def test_an_empty_project_is_not_measured_rather_than_zero(project):
     assert acting(html(project)) == []
 
 
-@pytest.fixture
-def operated(project):
+@pytest.fixture(scope="module")
+def operated(tmp_path_factory):
     """A project with two months of calls, monitored, and an index manifest."""
+    root = tmp_path_factory.mktemp("operated")
+    (root / "params.yaml").write_text("report: {}\n")
+    project = Project.open(root)
     write_calls(project, simulate(Traffic(date(2026, 8, 1), 60, seed=5, provider_change_day=45)), part="simulated")
     monitor.run(str(project.root))
     fingerprint = {"model": "m", "backend": "b", "precision": "p", "dims": 3}
@@ -48,7 +52,7 @@ def test_what_is_known_is_shown_with_its_artifact(operated):
 
 
 def test_the_same_artifacts_give_the_same_bytes_and_then_nothing_to_do(operated):
-    stage.run(str(operated.root))
+    stage.run(str(operated.root), force=True)
     first = html(operated)
     again = stage.run(str(operated.root))
     stage.run(str(operated.root), force=True)
