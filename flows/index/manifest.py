@@ -8,7 +8,7 @@ would make DVC run the stage again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ class IndexManifest:
     """One published version of the index.
 
     `recall_at_10` is against exact search, 0 to 1; `probes` is the number of cells a query looks
-    into (0 = exact); `files` maps paths below `data/embed/lancedb` to their SHA-256.
+    into (0 = exact); `files` maps paths below `data/embed/lancedb` to their SHA-256; `redacted`
+    lists the ids of documents that were erased from this version after it was made, so that its
+    content is no longer what its tag says.
     """
 
     table: str
@@ -42,6 +44,7 @@ class IndexManifest:
     refine_factor: int
     created_at: str
     files: dict[str, str]
+    redacted: list[str] = field(default_factory=list)
 
 
 def database(project: Project) -> Path:
@@ -71,8 +74,9 @@ def read_manifest(path: Path) -> IndexManifest:
         InputError: There is none.
         IntegrityError: It is torn or not a manifest.
     """
-    values = read_json(path, remedy=REMEDY)
+    found = read_json(path, remedy=REMEDY)
     try:
+        values = {"redacted": []} | found  # manifests of before that field have none
         return IndexManifest(**{item.name: values[item.name] for item in fields(IndexManifest)})
     except (KeyError, TypeError) as error:
         raise IntegrityError(f"{path.name!r} is not an index manifest: {error} is missing. {REMEDY}.") from None

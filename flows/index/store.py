@@ -22,6 +22,7 @@ from flows.index.writer import Writer, open_writer
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as arrow
 
 __all__ = ["Filters", "Fusion", "Hit", "Index", "IndexManifest", "Writer", "open_index", "open_writer"]
 
@@ -60,6 +61,11 @@ class Index:
         if chunk_ids is not None:
             query = query.where(ids_in(KEY, chunk_ids))
         found: pd.DataFrame = query.to_arrow().sort_by(KEY).to_pandas()
+        return found
+
+    def everything(self) -> "arrow.Table":
+        """Return all rows with all columns, vectors included."""
+        found: arrow.Table = self._table.search().to_arrow()
         return found
 
 

@@ -72,7 +72,13 @@ class Writer:
         return upsert.remove(self._table, chunk_ids)
 
     def publish(
-        self, build: Build, *, now: datetime, queries: Vectors | None = None, pinned: Collection[str] = ()
+        self,
+        build: Build,
+        *,
+        now: datetime,
+        queries: Vectors | None = None,
+        pinned: Collection[str] = (),
+        tag: str | None = None,
     ) -> IndexManifest:
         """Make the table's newest version the one that readers open.
 
@@ -81,6 +87,7 @@ class Writer:
             now: The time to record; with its time zone.
             queries: Vectors of real query texts to measure recall with, beside stored ones.
             pinned: Tags that releases refer to; their versions are never dropped.
+            tag: Name of the version, where erasure keeps the one it had; None = the tag of its content.
 
         Raises:
             GateError: Recall is below `build.recall_min`; the previous version stays live.
@@ -88,7 +95,7 @@ class Writer:
         """
         rows = self.hashes()
         identity = build.identity(len(rows))
-        tag = content_tag(self._fingerprint, rows["row_key"].tolist(), identity)
+        tag = tag or content_tag(self._fingerprint, rows["row_key"].tolist(), identity)
         manifest = self._still_there(tag) or self._finish(tag, rows["chunk_id"].tolist(), build, now, queries, pinned)
         crash_here("index.before_publish")
         publish(self._project, manifest)
@@ -118,7 +125,7 @@ class Writer:
         if not path.exists() or tag not in self._table.tags.list():
             return None
         manifest = read_manifest(path)
-        return None if damages(self._project, manifest, every_byte=False) else manifest
+        return None if manifest.redacted or damages(self._project, manifest, every_byte=False) else manifest
 
     def _finish(
         self,
