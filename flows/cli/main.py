@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from flows.cli import ask, doctor, gate, index, init, run, stage
+from flows.cli import ask, cost, doctor, gate, index, init, run, stage
 from flows.core.errors import UsageError, did_you_mean
 from flows.core.main import guarded
 from flows.core.project import STAGES
 from flows.core.settings import load_env_file, silence_telemetry
 
-COMMANDS = (run, ask, gate, index, doctor, init)  # those that are no stage; each is named after its module
+COMMANDS = (run, ask, cost, gate, index, doctor, init)  # those that are no stage; each is named after its module
 VERBS = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
 DESCRIPTION = """\
 Operate an LLM application as one versioned, scheduled DAG:

@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -172,24 +172,28 @@ def _merge(parts: list[Path]) -> None:
         path.unlink()
 
 
-def _load(parts: Iterable[Path]) -> "pd.DataFrame":
+def _load(parts: Iterable[Path], columns: list[str] | None = None) -> "pd.DataFrame":
     import pandas as pd
 
-    frames = [pd.read_parquet(path) for path in parts]
+    frames = [pd.read_parquet(path, columns=columns) for path in parts]
     return pd.concat(frames, ignore_index=True).drop_duplicates("call_id", keep="last")
 
 
-def read_calls(project: Project, *, since: date | None = None, until: date | None = None) -> "pd.DataFrame":
+def read_calls(
+    project: Project, *, since: date | None = None, until: date | None = None, columns: Sequence[str] | None = None
+) -> "pd.DataFrame":
     """Read the log, one row per call, oldest first.
 
     Args:
         project: The project.
         since: First UTC day to read; None = from the beginning.
         until: First UTC day not to read; None = to the end.
+        columns: Only these (`call_id` and `started_at` always), for a log too large to hold whole; None = all.
     """
     from flows.core.contracts import CALLS  # imports pandera: most commands never read the log
     from flows.core.tables import check, empty
 
+    chosen = None if columns is None else list(dict.fromkeys(["call_id", "started_at", *columns]))
     parts = [
         path
         for folder in sorted(project.data("calls").glob("date=*"))
@@ -197,8 +201,9 @@ def read_calls(project: Project, *, since: date | None = None, until: date | Non
         for path in sorted(folder.glob("part-*.parquet"))
     ]
     if not parts:
-        return empty(CALLS)
-    return check(_load(parts).sort_values(["started_at", "call_id"]), CALLS)
+        return empty(CALLS) if chosen is None else empty(CALLS)[chosen]
+    rows = _load(parts, chosen).sort_values(["started_at", "call_id"], ignore_index=True)
+    return check(rows, CALLS) if chosen is None else rows
 
 
 def _within(day: date, since: date | None, until: date | None) -> bool:
