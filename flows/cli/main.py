@@ -5,6 +5,7 @@ that has more verbs than "run" declares them in its own room, `flows/<stage>/com
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from flows.core.project import STAGES
 from flows.core.settings import load_env_file, silence_telemetry
 
 COMMANDS = (run, ask, cost, gate, index, doctor, init)  # those that are no stage; each is named after its module
-VERBS = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
+_UNKNOWN = re.compile(r"argument (?:COMMAND|VERB): invalid choice: '(.*)' \(choose from (.*)\)$", re.S)
 DESCRIPTION = """\
 Operate an LLM application as one versioned, scheduled DAG:
 
@@ -36,9 +37,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError`, so that one place prints errors and picks the exit code."""
-        if "invalid choice" in message:
-            wrong = message.split("'")[1]
-            message = f"unknown command {wrong!r}.{did_you_mean(wrong, [*STAGES, *VERBS])}"
+        if found := _UNKNOWN.match(message):
+            wrong, offered = found.groups()
+            message = f"unknown command {wrong!r}.{did_you_mean(wrong, re.findall(r'[a-z-]+', offered))}"
         raise UsageError(f"{message.rstrip('.?')}{'?' if message.endswith('?') else '.'} Run `{self.prog} --help`.")
 
 
