@@ -73,7 +73,7 @@ def build(
     for number, (question_type, drafts) in enumerate(made, start=1):
         selection.add(question_type, list(drafts()), rules)
         progress("question types", number, len(made))
-    return _table(followed.questions, selection.chosen), rejections, followed
+    return table_of(followed.questions, selection.chosen), rejections, followed
 
 
 def versions_of(documents: "pd.DataFrame") -> dict[str, Version]:
@@ -97,7 +97,8 @@ def _passes(draft: Draft, rules: Filter, rejections: Rejections) -> bool:
     return reason is None
 
 
-def _table(existing: Sequence[Existing], chosen: Sequence[Draft]) -> "pd.DataFrame":
+def table_of(existing: Sequence[Existing], chosen: Sequence[Draft] = ()) -> "pd.DataFrame":
+    """Return the table `questions`, sorted by id."""
     import pandas as pd
 
     old = [_row(item.draft, item.question_id, item.reviewed_by, item.stale) for item in existing]

@@ -18,6 +18,12 @@ from flows.testset.unanswerable import still_absent
 if TYPE_CHECKING:
     import pandas as pd
 
+MARKS = {
+    "two_references": "the same question with two reference answers",
+    "context_unknown": "names a document that is not there",
+    "instruction_in_reference": "the reference answer gives orders to a judge",
+}  # why an imported question is not asked; the last part of its `origin`
+
 
 @dataclass(frozen=True)
 class Existing:
@@ -46,14 +52,15 @@ def follow(frame: "pd.DataFrame", documents: Mapping[str, Version], vocabulary: 
         documents: Current version of every document by id.
         vocabulary: Content stems of the corpus.
     """
-    stored = [_stored(row) for row in frame.to_dict("records")]
+    stored = [existing_of(row) for row in frame.to_dict("records")]
     seen = [_now(item, documents, vocabulary) for item in stored]
     kept = tuple(item for item in seen if item is not None)
     return Followed(kept, retired=len(seen) - len(kept))
 
 
-def _stored(row: Mapping[Any, Any]) -> Existing:
-    spans = tuple(_span(item) for item in json.loads(row["reference_spans"]))
+def existing_of(row: Mapping[Any, Any]) -> Existing:
+    """Read a row of the table `questions`."""
+    spans = tuple(span_from(item) for item in json.loads(row["reference_spans"]))
     draft = Draft(
         question=row["question"],
         question_type=row["question_type"],
@@ -66,7 +73,8 @@ def _stored(row: Mapping[Any, Any]) -> Existing:
     return Existing(draft, row["question_id"], _text(row["reviewed_by"]), bool(row["stale"]))
 
 
-def _span(item: Mapping[str, Any]) -> Span:
+def span_from(item: Mapping[str, Any]) -> Span:
+    """Read one item of the column `reference_spans`."""
     start, end = int(item["start"]), int(item["end"])
     return Span(item["document_id"], item["document_version"], start, end, item.get("quote", ""))
 
@@ -77,6 +85,8 @@ def _text(value: Any) -> str | None:
 
 def _now(item: Existing, documents: Mapping[str, Version], vocabulary: frozenset[str]) -> Existing | None:
     draft = item.draft
+    if is_marked(draft.method):
+        return replace(item, stale=True)
     if not draft.spans:
         gone = bool(draft.document_id) and draft.document_id not in documents
         return _gone(item) if gone else replace(item, stale=not still_absent(draft.method, vocabulary))
@@ -86,6 +96,11 @@ def _now(item: Existing, documents: Mapping[str, Version], vocabulary: frozenset
     if spans is None:
         return replace(item, stale=True)
     return replace(item, draft=replace(draft, spans=spans), stale=False, moved=spans != draft.spans)
+
+
+def is_marked(origin: str) -> bool:
+    """Return whether an `origin` ends with a mark of the import: doubtful, so not asked."""
+    return origin.startswith("imported:") and origin.rsplit(":", 1)[-1] in MARKS
 
 
 def _gone(item: Existing) -> Existing | None:

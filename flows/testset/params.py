@@ -35,6 +35,9 @@ class TestsetParams(Section):
     mentions_min: int = Field(
         3, ge=1, le=20, description="Sentences and headings of its document that must speak of `the X` asked about."
     )
+    anchor_words_min: int = Field(
+        4, ge=1, le=50, description="Shortest imported text, in words, that is looked for in all documents."
+    )
     near_duplicate_similarity: float = Field(
         0.8, gt=0, le=1, description="Share of common content words from which two questions count as one."
     )

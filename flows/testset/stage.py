@@ -1,6 +1,7 @@
 """Stage `testset`: keep the questions that still hold, replace the others, publish why drafts were refused."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flows.core.clock import Clock, utc_now
@@ -19,6 +20,8 @@ from flows.testset.params import TestsetParams
 if TYPE_CHECKING:
     import pandas as pd
 
+Change = Callable[["pd.DataFrame", "pd.DataFrame"], "pd.DataFrame"]  # documents, stored questions -> questions
+
 
 def run(
     project_dir: str = ".",
@@ -27,17 +30,19 @@ def run(
     max_usd: float | None = None,
     progress: Progress = silent,
     clock: Clock = utc_now,
+    change: Change | None = None,
 ) -> RunRecord:
-    """Bring the test set up to date with the documents."""
+    """Bring the test set up to date with the documents; `change` first edits the stored questions."""
     project = Project.open(project_dir)
     params = TestsetParams.load(project)
     documents = project.data("ingest", "documents.parquet")
     job = Job(project, "testset", params=params.model_dump(mode="json"), inputs=[documents], clock=clock)
-    if not force and (done := job.unchanged()):
+    if not (force or change) and (done := job.unchanged()):
         return done
     with job.running() as record:
         frame = read_table(documents, DOCUMENTS, remedy="Run `llmops ingest`")
-        stored = _stored(project)
+        stored = stored_questions(project)
+        stored = change(frame, stored) if change else stored
         if params.generator == "llm":
             from flows.testset.llm import proposing  # the provider is opened only where it is wanted
 
@@ -50,7 +55,8 @@ def run(
     return record
 
 
-def _stored(project: Project) -> "pd.DataFrame":
+def stored_questions(project: Project) -> "pd.DataFrame":
+    """Return the stored test set; no rows before the first run."""
     path = project.data("testset", "questions.parquet")
     if not path.exists():
         return empty(QUESTIONS)

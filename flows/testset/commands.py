@@ -1,0 +1,107 @@
+"""Further verbs of `llmops testset`: status, export, import."""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from flows.core import versions
+from flows.core.errors import InputError
+from flows.core.project import Project
+from flows.testset import stage
+from flows.testset.entries import Entry, Format, entry_of, recognised, record_of
+from flows.testset.follow import MARKS, Existing, is_marked
+from flows.testset.imports import Library, merge, problems, taken_in
+from flows.testset.params import TestsetParams
+from flows.testset.records import read_records, refuse, write_records
+from flows.testset.status import status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = get_args(Format)
+OWN: tuple[Format, ...] = ("csv", "jsonl")
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verbs."""
+    _add(verbs, "status", "say what the next run would do with the stored questions", show_status)
+    out = _add(verbs, "export", "write the questions for people or for another tool", export)
+    out.add_argument("file", metavar="FILE")
+    out.add_argument("--format", choices=FORMATS, help="csv and jsonl are complete (default: by the file's name)")
+    into = _add(verbs, "import", "take questions from a CSV or JSONL file into the test set", import_)
+    into.add_argument("file", metavar="FILE")
+    into.add_argument(
+        "--format", choices=("auto", *FORMATS), default="auto", help="refuse another one (default: by its fields)"
+    )
+    into.add_argument("--reviewed-by", metavar="NAME", help="who vouches for the rows; such rows are never changed")
+
+
+def _add(verbs: Any, name: str, text: str, handler: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def show_status(options: argparse.Namespace) -> int:
+    """Print how the stored questions stand to the documents."""
+    _say(str(status(options.project)))
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the stored questions; other tools get only those that hold."""
+    path = Path(options.file)
+    to: Format = options.format or ("csv" if path.suffix.lower() == ".csv" else "jsonl")
+    table = stage.stored_questions(Project.open(options.project))
+    if table.empty:
+        raise InputError("there are no questions to export. Run `llmops testset`.")
+    chosen = table if to in OWN else table[~table["stale"]]
+    rows = chosen.astype(object).where(chosen.notna(), None).to_dict("records")
+    write_records(path, [record_of({str(name): row[name] for name in row}, to) for row in rows], as_csv=to == "csv")
+    _say(f"{len(rows)} questions written to {str(path)!r} as {to}")
+    return 0
+
+
+def import_(options: argparse.Namespace) -> int:
+    """Check the file, merge it with the stored questions, and bring the test set up to date."""
+    path = Path(options.file)
+    records = read_records(path)
+    refuse(path, [(line, f"is not {options.format}") for line, one in records if options.format not in recognised(one)])
+    entries = [entry_of(record, line) for line, record in records]
+    refuse(path, problems(entries))
+    words_min = TestsetParams.load(Project.open(options.project)).anchor_words_min
+    notes: list[str] = []
+
+    def change(documents: "pd.DataFrame", stored: "pd.DataFrame") -> "pd.DataFrame":
+        library = Library.of(documents, words_min)
+        found = taken_in(entries, library, file_name=path.name, reviewer=options.reviewed_by)
+        merged, held = merge(stored, found)
+        notes.extend(_notes(path, entries, found, held))
+        return merged
+
+    record = stage.run(options.project, change=change)
+    versions.record(options.project, "testset")
+    for note in notes:
+        _say(note)
+    _say(record.summary)
+    return 0
+
+
+def _notes(path: Path, entries: Sequence[Entry], found: Sequence[Existing], held: int) -> list[str]:
+    """Say what a person should know about the import, each only when it happened."""
+    marks = Counter(item.draft.method.rsplit(":", 1)[-1] for item in found if is_marked(item.draft.method))
+    unplaced = sum(not item.draft.spans and bool(item.draft.answer) for item in found)
+    said = {
+        f"{len(found) - held} questions taken from {path.name!r}": True,
+        f"{held} left out: a reviewed question of the set has their id or words": held,
+        f"{len(entries) - len(found)} left out: questions for training are never asked": len(entries) - len(found),
+        f"{unplaced} without a place in the documents: retrieval is not scored for them": unplaced,
+        **{f"{marks[mark]} not asked until repaired: {MARKS[mark]}": marks[mark] for mark in MARKS},
+    }
+    return [text for text, happened in said.items() if happened]
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 - what a command says goes to standard output
