@@ -111,13 +111,10 @@ def _summary(result: dict[str, Any]) -> str:
     parts = [f"{result['counts']['answers']:,} answers to {result['as_of']}"]
     for change in result["provider_changes"]:
         parts.append(f"provider changed {change['request_model']} on {change['day']}")
-    for alarm in result["alarms"]:
-        size = f"{alarm['before']:.4g} to {alarm['after']:.4g} {alarm['unit']}"
-        parts.append(f"{alarm['channel']} {alarm['direction']} noticed {alarm['day']} ({size})")
-    if not result["alarms"] and not result["provider_changes"]:
-        parts.append("no alarm")
+    noticed = [f"{alarm['channel']} {alarm['direction']} ({alarm['day']})" for alarm in result["alarms"]]
+    parts.append(f"{len(noticed)} alarms: {', '.join(noticed)}" if noticed else "no alarm")
     if result["learning"]:
-        parts.append(f"learning: {', '.join(result['learning'])}")
+        parts.append(f"{len(result['learning'])} channels are learning")
     return "; ".join(parts)
 
 
