@@ -18,6 +18,9 @@ NOT_APPLICABLE = "not_applicable"  # the question has no gold for this metric
 NO_ANSWER = "no_answer"  # the chain failed for a reason that is not the release's
 UNPRICED = "unpriced"
 NOT_TIMED = "not_timed"
+ONE_SAMPLE = "one_sample"  # nothing to compare the answer with
+NO_INSTRUCTIONS = "no_instructions"  # the release has no system prompt, or it cannot be read
+NOT_MEASURED = frozenset({UNPRICED, NOT_TIMED, ONE_SAMPLE, NO_INSTRUCTIONS})  # for reasons no answer can help
 MODEL_FAULTS = frozenset(
     {"truncated", "content_filter", "refusal", "empty_answer", "schema_mismatch", "unknown_finish_reason"}
 )  # the model answered, and badly: that is scored as bad, not as missing
@@ -65,6 +68,10 @@ class Case:
     latency_ms: float | None
     cost_usd: float | None
     error: str | None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    repeats: tuple[str, ...] = ()  # the other samples' answers to the question, empty for a refusal
+    instructions: str = ""  # the system prompt of the release that answered
 
     @property
     def lost(self) -> bool:
@@ -83,8 +90,8 @@ class Case:
         return tuple(known.get(name) for name in self.citations)
 
 
-def case_of(question: Mapping[Any, Any], answer: Mapping[Any, Any]) -> Case:
-    """Join a row of `questions` and a row of `answers`."""
+def case_of(question: Mapping[Any, Any], answer: Mapping[Any, Any], instructions: str = "") -> Case:
+    """Join a row of `questions`, a row of `answers` and the system prompt it was made with."""
     document = question["document_id"]
     return Case(
         question_id=question["question_id"],
@@ -103,6 +110,9 @@ def case_of(question: Mapping[Any, Any], answer: Mapping[Any, Any]) -> Case:
         latency_ms=_number(answer["latency_ms"]),
         cost_usd=_number(answer["cost_usd"]),
         error=answer["error"] if isinstance(answer["error"], str) else None,
+        input_tokens=int(answer["input_tokens"]),
+        output_tokens=int(answer["output_tokens"]),
+        instructions=instructions,
     )
 
 

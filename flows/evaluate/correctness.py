@@ -1,4 +1,4 @@
-"""Correctness: how much of the reference answer is said, and how little beside it.
+"""Correctness: how much of the reference answer is said, and how little beside it. Completeness: the first half.
 
 Facts are content words, numbers and negations that the question does not already hold. Recall of
 the reference's facts counts `beta` times as much as precision, because an answer that quotes a
@@ -22,17 +22,35 @@ def correctness(case: Case, params: EvaluateParams) -> Scored:
     return f_measure(case.question, case.reference, case.answer, params)
 
 
+def completeness(case: Case, params: EvaluateParams) -> Scored:
+    """Score 0 … 1: share of the reference's key facts in the answer; 0 for a refusal."""
+    if not case.answerable or not facts(case.reference):
+        return Unscored(NOT_APPLICABLE)
+    if case.lost:
+        return Unscored(NO_ANSWER)
+    return 0.0 if case.empty else recall(case.question, case.reference, case.answer, params)
+
+
+def recall(question: str, reference: str, answer: str, params: EvaluateParams) -> float:
+    """Return the weighted share of the reference's facts, which it must have, that the answer states."""
+    wanted = key_facts(question, reference)
+    return _weight(wanted & facts(answer), params) / _weight(wanted, params)
+
+
+def key_facts(question: str, reference: str) -> frozenset[str]:
+    """Return what the reference states beyond the question, or all of it when that is nothing."""
+    return (facts(reference) - facts(question)) or facts(reference)
+
+
 def f_measure(question: str, reference: str, answer: str, params: EvaluateParams) -> float:
     """Return the weighted F-measure of an answer's facts against the reference's, which must state some."""
-    known = facts(question)
-    wanted = (facts(reference) - known) or facts(reference)
-    said = facts(answer)
+    wanted, said = key_facts(question, reference), facts(answer)
     right = _weight(wanted & said, params)
-    recall = right / _weight(wanted, params)
-    surplus = _weight(said - wanted - known - facts(reference), params)
+    found = right / _weight(wanted, params)
+    surplus = _weight(said - wanted - facts(question) - facts(reference), params)
     precision = right / (right + surplus) if right else 0.0
     beta = params.correctness_beta**2
-    return (1 + beta) * precision * recall / (beta * precision + recall) if right else 0.0
+    return (1 + beta) * precision * found / (beta * precision + found) if right else 0.0
 
 
 def _weight(found: frozenset[str], params: EvaluateParams) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from flows.evaluate.cases import NOT_APPLICABLE, NOT_TIMED, UNPRICED
+from flows.evaluate.cases import NOT_APPLICABLE, NOT_MEASURED
 from flows.evaluate.params import EvaluateParams, Guardrail
 from flows.evaluate.registry import METRICS
 from flows.stats.effects import Effect, Scores, absolute_effect, paired_effect
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Side = Literal["at_least", "at_most"]
-NOT_MEASURED = frozenset({UNPRICED, NOT_TIMED})
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,9 @@ class EvaluateParams(Section):
     number_weight: float = Field(3.0, ge=1, le=100, description="Weight of a number or negation; a word weighs 1.")
     support_min: float = Field(0.8, gt=0, le=1, description="Share of a sentence's facts a cited chunk must hold.")
     span_hit_share: float = Field(0.5, gt=0, le=1, description="Share of a gold span a chunk must cover to be a hit.")
+    leak_words_min: int = Field(
+        8, ge=3, le=1000, description="Words in a row, equal to the system prompt's, that make a leak."
+    )
     worst_questions: int = Field(10, ge=0, le=1000, description="Rows of worst.json.")
 
     @field_validator("gated_metrics")

@@ -6,6 +6,7 @@ chunk holds a span when it holds the span's whole quote.
 """
 
 from collections.abc import Sequence
+from math import log2
 
 from flows.evaluate.cases import NO_ANSWER, NOT_APPLICABLE, Case, Passage, Scored, Unscored
 from flows.evaluate.params import EvaluateParams
@@ -26,6 +27,22 @@ def mrr(case: Case, params: EvaluateParams) -> Scored:
     """Score 0 … 1: one over the rank of the first chunk that holds gold; 0 when none does."""
     hits = (rank for rank, chunk in enumerate(case.retrieved, 1) if is_hit(chunk, case.gold, params.span_hit_share))
     return _unscored(case) or 1 / next(hits, float("inf"))
+
+
+def ndcg(case: Case, params: EvaluateParams) -> Scored:
+    """Score 0 … 1: gain of each gold span at the rank of the first chunk that holds it, over the best order.
+
+    A second chunk with the same span gains nothing, and a span counts 1 / log2(rank + 1); best is
+    one span per rank from the first on (after Järvelin & Kekäläinen 2002, with spans for gains).
+    """
+    ranks = (_first_hit(span, case.retrieved, params.span_hit_share) for span in case.gold)
+    gained = sum(1 / log2(rank + 1) for rank in ranks if rank is not None)
+    best = sum(1 / log2(rank + 1) for rank in range(1, len(case.gold) + 1))
+    return _unscored(case) or min(gained / best, 1.0)  # one chunk with two spans beats the best order
+
+
+def _first_hit(span: Passage, chunks: Sequence[Passage], share: float) -> int | None:
+    return next((rank for rank, chunk in enumerate(chunks, 1) if is_hit(chunk, [span], share)), None)
 
 
 def _unscored(case: Case) -> Unscored | None:

@@ -8,13 +8,18 @@ from flows.core.errors import ContractError, first_three
 from flows.core.tables import check, empty
 from flows.evaluate.cases import Case, Scored, Unscored, case_of
 from flows.evaluate.citations import citation_precision, citation_recall
-from flows.evaluate.correctness import correctness
+from flows.evaluate.consistency import self_consistency, with_repeats
+from flows.evaluate.correctness import completeness, correctness
 from flows.evaluate.formatting import format_validity
 from flows.evaluate.groundedness import groundedness
-from flows.evaluate.operations import cost_usd, latency_ms
+from flows.evaluate.leakage import prompt_leakage
+from flows.evaluate.operations import availability, cost_usd, input_tokens, latency_ms, output_tokens
 from flows.evaluate.params import EvaluateParams
+from flows.evaluate.privacy import pii_exposure
 from flows.evaluate.refusal import refusal_correctness
-from flows.evaluate.retrieval import mrr, retrieval_precision, retrieval_recall
+from flows.evaluate.relevance import answer_relevance
+from flows.evaluate.retrieval import mrr, ndcg, retrieval_precision, retrieval_recall
+from flows.evaluate.toxicity import toxicity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,14 +37,30 @@ SCORERS: dict[str, Scorer] = {
     "format_validity": format_validity,
     "latency_ms": latency_ms,
     "cost_usd": cost_usd,
+    "completeness": completeness,
+    "answer_relevance": answer_relevance,
+    "ndcg": ndcg,
+    "self_consistency": self_consistency,
+    "toxicity": toxicity,
+    "pii_exposure": pii_exposure,
+    "prompt_leakage": prompt_leakage,
+    "availability": availability,
+    "input_tokens": input_tokens,
+    "output_tokens": output_tokens,
 }
 
 
-def join(questions: "pd.DataFrame", answers: "pd.DataFrame") -> list[Case]:
-    """Return one case per answer whose question is live; stale and unknown questions are left out."""
+def join(questions: "pd.DataFrame", answers: "pd.DataFrame", instructions: str = "") -> list[Case]:
+    """Return one case per answer whose question is live; stale and unknown questions are left out.
+
+    Args:
+        questions: Table `questions`.
+        answers: Table `answers` of one release.
+        instructions: The release's system prompt.
+    """
     live = {row["question_id"]: row for row in questions[~questions["stale"]].to_dict("records")}
     rows = answers.to_dict("records")
-    return [case_of(live[row["question_id"]], row) for row in rows if row["question_id"] in live]
+    return [case_of(live[row["question_id"]], row, instructions) for row in rows if row["question_id"] in live]
 
 
 def score_cases(release_id: str, cases: Iterable[Case], params: EvaluateParams) -> "pd.DataFrame":
@@ -58,6 +79,7 @@ def score_cases(release_id: str, cases: Iterable[Case], params: EvaluateParams) 
             f"{len(repeated)} (question, sample) have two answers: {first_three(repeated)}. "
             "Give repeats different sample numbers."
         )
+    cases = with_repeats(cases)
     rows = [_row(release_id, case, name, scorer(case, params)) for case in cases for name, scorer in SCORERS.items()]
     return check(pd.DataFrame(rows), SCORES) if rows else empty(SCORES)
 

@@ -83,7 +83,7 @@ def answer(
     project = Project.open(project_dir)
     questions = _questions(project)
     plan_ = Plan(**todo)
-    candidate = ReleaseManifest.model_validate(read_json(_work(project, "candidate.json"), remedy=REMEDY))
+    candidate = _candidate(project)
     notes: list[str] = []
     with (
         writer_lock(project.state("locks", "evaluate-answer.lock"), what="the answers of stage 'evaluate'"),
@@ -133,9 +133,23 @@ def score(project_dir: str, todo: dict[str, Any]) -> None:
     for release_id, samples in sides:
         if release_id is not None:
             answers = stored_answers(project, release_id, wanted(questions, samples))
-            scores = score_cases(release_id, join(questions, answers), params)
+            cases = join(questions, answers, _instructions(project, plan_, release_id))
+            scores = score_cases(release_id, cases, params)
             write_table(_work(project, f"{release_id}.answers.parquet"), answers, ANSWERS)
             write_table(_work(project, f"{release_id}.scores.parquet"), scores, SCORES)
+
+
+def _instructions(project: Project, todo: Plan, release_id: str) -> str:
+    """Return a release's system prompt; empty where an older release can no longer be read."""
+    try:
+        candidate = release_id == todo.release_id
+        return (_candidate(project) if candidate else load_release(project, release_id)).prompt("answer").system
+    except (InputError, IntegrityError):
+        return ""
+
+
+def _candidate(project: Project) -> ReleaseManifest:
+    return ReleaseManifest.model_validate(read_json(_work(project, "candidate.json"), remedy=REMEDY))
 
 
 def decide(project_dir: str, todo: dict[str, Any], *, clock: Clock = utc_now) -> RunRecord:

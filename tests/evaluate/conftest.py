@@ -22,7 +22,8 @@ def make_case():
             "cluster": "d1", "answerable": True, "reference": "A pass needs a margin of 5 points.",
             "gold": (passage("d1", 28, 62, TEXT),), "sample": 0, "answer": "A pass needs a margin of 5 points.",
             "refused": False, "format_valid": True, "citations": ("c1",), "retrieved": (right, wrong),
-            "latency_ms": 12.0, "cost_usd": 0.001, "error": None,
+            "latency_ms": 12.0, "cost_usd": 0.001, "error": None, "repeats": ("A pass needs a margin of 5 points.",),
+            "instructions": "You answer from the chunks you are given and from nothing else.",
         }  # fmt: skip
         return Case(**(values | changes))
 

@@ -8,6 +8,7 @@ from flows.core.errors import ContractError
 from flows.core.tables import write_table
 from flows.evaluate.answering import known_answers, stored_answers, wanted, work_file
 from flows.evaluate.params import EvaluateParams
+from flows.evaluate.registry import METRICS
 from flows.evaluate.scoring import join, score_cases
 
 RELEASE = "a" * 32
@@ -68,7 +69,7 @@ def test_answers_of_earlier_runs_and_of_the_frozen_baseline_are_found(project):
 def test_every_answer_gets_a_row_per_metric_and_stale_questions_none():
     rows = pd.DataFrame([answer_row(item) for item in wanted(QUESTIONS.assign(stale=False), 1)])
     scores = score_cases(RELEASE, join(QUESTIONS, rows), EvaluateParams())
-    assert scores.groupby("question_id").size().to_dict() == {"1" * 32: 11, "2" * 32: 11}
+    assert scores.groupby("question_id").size().to_dict() == {"1" * 32: len(METRICS), "2" * 32: len(METRICS)}
     assert scores["score"].isna().equals(scores["unscored_reason"].notna())
 
 
