@@ -124,10 +124,10 @@ class Job:
         later. An exception leaves the previous record in place.
         """
         with writer_lock(self.project.state("locks", f"{self.stage}.lock"), what=f"stage {self.stage!r}"):
-            started = self.clock()
-            record = self._blank(started)
+            record = self._blank(self.clock())
             yield record
             ended = self.clock()
+            started = datetime.fromisoformat(record.started_at)  # a stage of several steps sets an earlier one
             record.ended_at = ended.isoformat(timespec="milliseconds")
             record.duration_s = round((ended - started).total_seconds(), 3)
             record.run_id = content_id(record.fingerprint, record.started_at)

@@ -83,7 +83,8 @@ def cost(facts: Facts, history: "pd.DataFrame", _params: ReportParams) -> Sectio
         f"Unpriced series: {', '.join(summary['unpriced']) or 'none'}."
     )
     total = future[future["unique_id"] == "total"]
-    body += page.figure(plots.forecast(history, total), "Cost a day", source="data/forecast/forecast.parquet")
+    complete = history[history["ds"] <= pd.Timestamp(summary["as_of"], tz="UTC")]
+    body += page.figure(plots.forecast(complete, total), "Cost a day", source="data/forecast/forecast.parquet")
     return Section("cost", "Cost", body)
 
 
@@ -98,13 +99,17 @@ def _budget(summary: dict[str, Any], source: str) -> str:
 def lineage(facts: Facts, _params: ReportParams) -> Section:
     """Which run of which stage, on which commit, made the numbers above."""
     rows = [
-        [stage, record.run_id[:12], (record.commit or "no git")[:12], record.started_at, record.duration_s,
+        [stage, record.run_id[:12], (record.commit or "no git")[:12], _minute(record.started_at), record.duration_s,
          record.calls, record.cost_usd, record.summary]
         for stage, record in facts.runs.items() if record
     ]  # fmt: skip
     columns = ["stage", "run", "commit", "started (UTC)", "seconds", "calls", "USD", "result"]
     note = "Each stage's run.json has the SHA-256 of its inputs and outputs, its params and its code's fingerprint."
     return Section("lineage", "Lineage", page.paragraph(note, soft=True) + page.table(columns, rows))
+
+
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
 
 
 def usd(value: float) -> str:

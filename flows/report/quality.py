@@ -24,8 +24,10 @@ def verdict(facts: Facts, _params: ReportParams) -> Section:
         return Section("verdict", "Verdict", page.paragraph("Not measured: run `llmops evaluate`."))
     source = "data/evaluate/verdict.json"
     baseline = found["baseline_release_id"]
+    alone = found["verdict"] == "pass" and not baseline
+    meaning = "shown to hold every guardrail; there was nothing to compare with" if alone else MEANING[found["verdict"]]
     body = page.cards([
-        page.card("verdict", found["verdict"], MEANING[found["verdict"]], source=source, tone=found["verdict"]),
+        page.card("verdict", found["verdict"], meaning, source=source, tone=found["verdict"]),
         page.card("candidate", found["release_id"][:12], "release", source="data/evaluate/candidate.json"),
         page.card("baseline", baseline[:12] if baseline else "none", "production when it was judged", source=source),
         page.card("questions", f"{found['n_questions']:,}", f"in {found['n_documents']:,} documents", source=source),
