@@ -29,10 +29,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("gate", help=text, description=DESCRIPTION, epilog=EPILOG, formatter_class=shape)
     _files(parser, default=None)
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write the forest plot")
-    parser.add_argument("--worst", type=int, default=10, metavar="N", help="questions shown that lost most (10)")
-    parser.add_argument(
-        "--look", type=int, choices=(1, 2, 3, 4), help="these are the first 25, 50, 75, 100 %% of the documents"
-    )
+    parser.add_argument("--worst", type=_count, default=10, metavar="N", help="questions shown that lost most (10)")
     parser.set_defaults(handler=_guarded(judge))
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=False, parser_class=type(parser))
     _add_plan(verbs)
@@ -43,6 +40,10 @@ def add_to(commands: Any) -> None:
 def _files(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPPRESS) -> None:
     parser.add_argument("--baseline", type=Path, default=default, metavar="FILE", help="scores of what is in use")
     parser.add_argument("--candidate", type=Path, default=default, metavar="FILE", help="scores of what is on trial")
+    parser.add_argument(
+        "--look", type=int, choices=(1, 2, 3, 4), default=default,
+        help="the files hold the first 25, 50, 75, 100 %% of the documents in random order",
+    )  # fmt: skip
     _config(parser, default=default)
 
 
@@ -54,16 +55,18 @@ def _config(parser: argparse.ArgumentParser, *, default: Any = argparse.SUPPRESS
 def _add_plan(verbs: Any) -> None:
     text = "say what a test set of a size can find; with two files, what would decide them and what it costs"
     parser = verbs.add_parser("plan", help=text, description=f"{text.capitalize()}.")
-    parser.add_argument("--questions", type=int, metavar="N", help="questions asked of both releases")
-    parser.add_argument("--documents", type=int, metavar="N", help="what they are about (default: one each)")
-    parser.add_argument("--sd", type=float, help="of a question's paired difference: .15 steady, .3 flaky, .45 judged")
-    parser.add_argument("--range", type=float, default=1.0, help="highest minus lowest score (1)")
-    parser.add_argument("--margin", type=float, default=0.05, help="tolerated loss (0.05)")
+    parser.add_argument("--questions", type=_count, metavar="N", help="questions asked of both releases")
+    parser.add_argument("--documents", type=_count, metavar="N", help="what they are about (default: one each)")
+    parser.add_argument(
+        "--sd", type=_amount, help="of a question's paired difference: .15 steady, .3 flaky, .45 judged"
+    )
+    parser.add_argument("--range", type=_amount, default=1.0, help="highest minus lowest score (1)")
+    parser.add_argument("--margin", type=_amount, default=0.05, help="tolerated loss (0.05)")
     parser.add_argument("--alpha", type=float, help="one-sided error of each bound (0.05)")
     parser.add_argument("--power", type=float, default=0.8, help="chance wanted (0.8)")
-    parser.add_argument("--baseline-samples", type=int, default=4, metavar="K", help="answers per question (4)")
-    parser.add_argument("--usd-per-call", type=float, metavar="USD", help="price of one answer")
-    parser.add_argument("--max-usd", type=float, metavar="USD", help="what may be spent on deciding")
+    parser.add_argument("--baseline-samples", type=_count, default=4, metavar="K", help="answers per question (4)")
+    parser.add_argument("--usd-per-call", type=_amount, metavar="USD", help="price of one answer")
+    parser.add_argument("--max-usd", type=_amount, metavar="USD", help="what may be spent on deciding")
     _files(parser)
     parser.set_defaults(handler=_guarded(plan))
 
@@ -72,7 +75,7 @@ def _add_nights(verbs: Any) -> None:
     text = "follow a release night after night against its frozen baseline (night -1)"
     parser = verbs.add_parser("nights", help=text, description=f"{text.capitalize()}. Exit 1: the newest night alarms.")
     parser.add_argument("--input", type=Path, required=True, metavar="FILE", help="scores with the column night")
-    parser.add_argument("--days", type=int, default=365, help="nights per false alarm, all metrics together (365)")
+    parser.add_argument("--days", type=_count, default=365, help="nights per false alarm, all metrics together (365)")
     _config(parser)
     parser.set_defaults(handler=_guarded(nights))
 
@@ -80,11 +83,27 @@ def _add_nights(verbs: Any) -> None:
 def _add_simulate(verbs: Any) -> None:
     text = "re-simulate the gate on your own rows: how often it passes or fails a release that lost so much"
     parser = verbs.add_parser("simulate", help=text, description=f"{text.capitalize()}.")
-    parser.add_argument("--runs", type=int, default=400, help="simulated worlds (400)")
+    parser.add_argument("--runs", type=_count, default=400, help="simulated worlds (400)")
     parser.add_argument("--seed", type=int, default=20261101, help="same seed, same numbers")
     parser.add_argument("--broken-share", type=float, default=0.4, help="documents in which a loss sits (0.4)")
     _files(parser)
     parser.set_defaults(handler=_guarded(simulate))
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
+    return number
 
 
 def _guarded(handler: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
@@ -105,12 +124,12 @@ def _guarded(handler: Callable[[argparse.Namespace], int]) -> Callable[[argparse
 def judge(options: argparse.Namespace) -> int:
     """Judge the candidate."""
     from flows.evaluate import gatecheck, gateconfig, gatefile
-    from flows.stats.sequential import LOOKS, look_levels
 
     config = gateconfig.read_config(options.config)
     baseline, candidate = (gatefile.read_scores(path) for path in _both(options))
-    alpha = look_levels(LOOKS, config.alpha)[options.look - 1] if options.look else None
-    found = gatecheck.compare(baseline, candidate, config, alpha=alpha)
+    found = gatecheck.compare(baseline, candidate, config, look=options.look)
+    if options.plot and options.plot.suffix.lower() != ".svg":
+        raise UsageError(f"--plot {options.plot.name!r} does not end in .svg, and nothing else is drawn.")
     if options.plot:
         from flows.core.files import write_text
         from flows.evaluate.forest import forest
@@ -138,7 +157,7 @@ def _judged(options: argparse.Namespace, baseline: Any, candidate: Any, found: A
 
 def plan(options: argparse.Namespace) -> int:
     """Plan a test set, or what would decide two files."""
-    if getattr(options, "baseline", None) or getattr(options, "candidate", None):
+    if options.baseline or options.candidate:
         return _plan_more(options)
     if options.questions is None or options.sd is None:
         raise UsageError("give --questions N --sd S to plan a test set, or --baseline and --candidate to decide them.")
@@ -164,16 +183,11 @@ def _plan_more(options: argparse.Namespace) -> int:
 
     config = gateconfig.read_config(options.config)
     baseline, candidate = (gatefile.read_scores(path) for path in _both(options))
-    found = gatecheck.compare(baseline, candidate, config)
+    found = gatecheck.compare(baseline, candidate, config, look=options.look)
     known = gateplan.undecided(baseline, candidate, found, config)
     terms = Terms(config.alpha, options.power, options.usd_per_call, options.max_usd, len(found.specs))
-    choice, looked_at = gateplan.offer(known, terms)
-    answer = {
-        "verdict": found.result.verdict,
-        "best": gateplan.option_json(choice) if choice else None,
-        "options": [gateplan.option_json(option) for option in looked_at],
-    }
-    _say(options, answer, found.notes, lambda: [gateplan.offer_sentence(known, choice, terms)])
+    bought = gateplan.offer(known, terms, look=options.look)
+    _say(options, {"verdict": found.result.verdict} | bought.to_json(), found.notes, lambda: [bought.sentence()])
     return 0
 
 
@@ -200,8 +214,6 @@ def simulate(options: argparse.Namespace) -> int:
 
     if not options.baseline:
         raise UsageError("give --baseline FILE, the scores to simulate from.")
-    if options.runs < 1:
-        raise UsageError(f"--runs {options.runs} simulates nothing. Give 1 or more.")
     _require_share("--broken-share", options.broken_share, 1.0)
     config = gateconfig.read_config(options.config)
     file = gatefile.read_scores(options.baseline)

@@ -175,16 +175,19 @@ def best(found: Sequence[Option], terms: Terms) -> Option | None:
     return max(affordable, key=lambda option: (option.deciding, -option.calls), default=None)
 
 
-def later_looks(known: Mapping[str, Known], look: int, alpha: float, *, tested: int = 1) -> list[dict[str, Chances]]:
-    """Return the chances at each planned look after number `look` (1 = the first of `LOOKS`)."""
-    levels, found = look_levels(LOOKS, alpha), []
-    for number in range(look, len(LOOKS)):
+def later_looks(known: Mapping[str, Known], look: int, terms: Terms) -> list[Option]:
+    """Return what each planned look after number `look` (1 = the first of `LOOKS`) costs and decides.
+
+    Their questions and the baseline's answers exist already; only the candidate's answers are paid.
+    """
+    levels, found = look_levels(LOOKS, terms.alpha), []
+    for number in range(look, len(LOOKS)) if known else ():
         share = LOOKS[look - 1] / LOOKS[number]
-        found.append({
-            name: predict(
-                item, item.effect.se * share**0.5, item.effect.df + item.effect.n_documents * (1 / share - 1),
-                level=levels[number], tested=tested,
-            )
-            for name, item in known.items()
-        })  # fmt: skip
+        chances = {}
+        for name, item in known.items():
+            df = item.effect.df + item.effect.n_documents * (1 / share - 1)
+            chances[name] = predict(item, item.effect.se * share**0.5, df, level=levels[number], tested=terms.tested)
+        more = ceil(max(item.effect.n_questions for item in known.values()) * (1 / share - 1))
+        calls = ceil(more * max(item.candidate_samples for item in known.values()))
+        found.append(Option("questions", more, calls, terms.cost(calls), levels[number], share, chances))
     return found

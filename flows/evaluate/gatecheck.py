@@ -15,6 +15,7 @@ from flows.evaluate.gatefile import ScoreFile
 from flows.stats.effects import MetricSpec, Scores
 from flows.stats.gate import GatePolicy, GateResult, gate
 from flows.stats.scores import FloatArray
+from flows.stats.sequential import LOOKS, look_levels
 
 NOTHING = Scores([], [], [], [])  # type: ignore[arg-type]
 
@@ -40,14 +41,15 @@ class LostQuestion:
     candidate: float  # NaN where there is no score
 
 
-def compare(baseline: ScoreFile, candidate: ScoreFile, config: GateConfig, *, alpha: float | None = None) -> Comparison:
+def compare(baseline: ScoreFile, candidate: ScoreFile, config: GateConfig, *, look: int | None = None) -> Comparison:
     """Judge the candidate.
 
     Args:
         baseline: Scores of the release in production, best with four samples per question.
         candidate: Scores of the release on trial.
         config: Metrics, margins, certainty.
-        alpha: The level of an early look (`flows.stats.sequential`); default is the config's alpha.
+        look: Number of the planned look (1 = a quarter of the documents), judged at its level, which is
+            stricter than the config's alpha (`flows.stats.sequential`); None = there is but one.
 
     Raises:
         ContractError: A score outside its metric's range, a pair that stands twice, a question with
@@ -55,7 +57,9 @@ def compare(baseline: ScoreFile, candidate: ScoreFile, config: GateConfig, *, al
     """
     present = list(dict.fromkeys([*baseline.metrics, *candidate.metrics]))
     specs = config.specs(present)
-    policy = config.policy if alpha is None else replace(config.policy, alpha=alpha)
+    policy = config.policy
+    if look is not None:
+        policy = replace(policy, alpha=look_levels(LOOKS, config.alpha)[look - 1])
     before, after = (checked_scores(side, specs, config) for side in (baseline, candidate))
     unknown = [name for name in specs if name not in present]
     before |= dict.fromkeys(unknown, NOTHING)  # on one side only: the gate says `not_evaluated`

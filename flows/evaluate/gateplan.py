@@ -4,13 +4,16 @@ The first is the planner of `flows.stats.planning` in one sentence; the second p
 scores through `evidence` for every metric that was left inconclusive.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from flows.evaluate.evidence import Known, Option, Terms, best, components, options
+from flows.evaluate.evidence import Known, Option, Terms, best, components, later_looks, options
 from flows.evaluate.gatecheck import Comparison, checked_scores
 from flows.evaluate.gateconfig import GateConfig
 from flows.evaluate.gatefile import ScoreFile
 from flows.stats.planning import Design, detectable_drop, pass_power
+from flows.stats.sequential import LOOKS
 
 
 def plan(design: Design, *, margin: float, alpha: float, power: float) -> dict[str, float | None]:
@@ -63,33 +66,63 @@ def undecided(baseline: ScoreFile, candidate: ScoreFile, found: Comparison, conf
     return known
 
 
-def offer(known: dict[str, Known], terms: Terms) -> tuple[Option | None, list[Option]]:
-    """Return the option to buy (None = nothing affordable or nothing to decide) and all that were looked at."""
+@dataclass(frozen=True)
+class Offer:
+    """What could be bought to decide, and what to buy."""
+
+    known: Mapping[str, Known]  # the undecided metrics
+    options: list[Option]
+    best: Option | None  # None = nothing to decide, or nothing that can be paid
+    terms: Terms
+    look: int | None  # number of the planned look that was taken; None = the run was planned as one
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the best option and all others as plain values."""
+        return {"best": option_json(self.best) if self.best else None, "options": list(map(option_json, self.options))}
+
+    def sentence(self) -> str:
+        """Return in words what would decide, what it costs, and the chance."""
+        if not self.known:
+            return "No metric is undecided for want of evidence; there is nothing to buy."
+        if self.best is None:
+            needs = "" if self.terms.usd_per_call is not None else " Give --usd-per-call, the price of an answer."
+            return f"Nothing that helps can be had for {dollars(self.terms.max_usd or 0.0)}.{needs}"
+        best = self.best
+        paid = "" if best.cost_usd is None else f" = {dollars(best.cost_usd)}"
+        decides = "would decide" if best.deciding >= self.terms.power else "is the best that can be had: it decides"
+        return (
+            f"{self._what(best)} ({best.calls} calls{paid}) {decides} with a chance of {best.deciding:.0%} or more "
+            f"({_each(best)}). Judge it at alpha {best.level:.3g}{self._errors(best)}."
+        )
+
+    def _what(self, option: Option) -> str:
+        if self.look is not None:
+            return f"Going on to look {self.look + 1 + self.options.index(option)}, {option.more} more questions"
+        if option.of == "questions":
+            return f"{option.more} more questions from new documents"
+        return f"{option.more} more answer(s) to each question"
+
+    def _errors(self, option: Option) -> str:
+        if self.look is not None:
+            return f" (--look); over all looks at most {self.terms.alpha:.1%} of claims of each kind are wrong"
+        most = self.terms.alpha * (2 - option.share_now**2)
+        return (
+            f"; as today's look was not planned and had {self.terms.alpha:g}, both together err in at most {most:.1%}"
+        )
+
+
+def offer(known: Mapping[str, Known], terms: Terms, *, look: int | None = None) -> Offer:
+    """Return what could be bought for the undecided metrics: the next planned looks, or more than was planned."""
+    if look is not None and look < len(LOOKS):
+        found = later_looks(known, look, terms)
+        return Offer(known, found, best(found, terms), terms, look)
     found = options(known, terms)
-    return best(found, terms), found
+    return Offer(known, found, best(found, terms), terms, None)
 
 
-def offer_sentence(known: dict[str, Known], choice: Option | None, terms: Terms) -> str:
-    """Return in words what would decide, what it costs, and the chance."""
-    if not known:
-        return "No metric is undecided for want of evidence; there is nothing to buy."
-    if choice is None:
-        needs = "" if terms.usd_per_call is not None else " The price of an answer is unknown: give --usd-per-call."
-        return f"Nothing that helps can be had for {dollars(terms.max_usd or 0.0)}.{needs}"
-    what = (
-        f"{choice.more} more questions from new documents" if choice.of == "questions"
-        else f"{choice.more} more answer(s) to each question"
-    )  # fmt: skip
-    paid = "" if choice.cost_usd is None else f" = {dollars(choice.cost_usd)}"
-    each = "; ".join(
-        f"{name} {chance.passing:.0%} to pass, {chance.failing:.0%} to fail" for name, chance in choice.chances.items()
-    )
-    reaches = "would decide" if choice.deciding >= terms.power else "is the best that can be had: it decides"
-    return (
-        f"{what} ({choice.calls} calls{paid}) {reaches} with a chance of {choice.deciding:.0%} or more ({each}). "
-        f"Judge that look at alpha {choice.level:.3g}; as today's was judged at {terms.alpha:g}, at most "
-        f"{terms.alpha * (2 - choice.share_now**2):.1%} of wrong claims over both."
-    )
+def _each(option: Option) -> str:
+    chances = option.chances.items()
+    return "; ".join(f"{name} {chance.passing:.0%} to pass, {chance.failing:.0%} to fail" for name, chance in chances)
 
 
 def option_json(option: Option) -> dict[str, Any]:

@@ -2,11 +2,15 @@
 
 import csv
 import json
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flows.cli.main import main
+from flows.cli.main import build_parser, main
+from flows.evaluate.gatetext import FLAG_WORDS
 
 FIELDS = [
     "n_questions", "n_documents", "n_missing", "baseline_mean", "candidate_mean", "effect", "center", "se", "df",
@@ -22,6 +26,7 @@ metrics:
   latency_s:   {kind: unbounded, higher_is_better: false, margin: 0.5}
   cost_usd:    {kind: ratio, higher_is_better: false, margin: 0.09531}
 """
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "gate.md").read_text()
 
 
 @pytest.fixture
@@ -149,9 +154,13 @@ def test_a_misspelt_metric_of_the_config_is_invalid_and_named(folder, capsys):
         (("--baseline", "base.csv", "--candidate", "same.csv", "--look", "5"), "look"),
         (("plan",), "give --questions N --sd S"),
         (("plan", "--questions", "200", "--sd", "0.3", "--power", "1.5"), "--power 1.5"),
-        (("plan", "--questions", "200", "--sd", "-1"), "impossible"),
+        (("plan", "--questions", "200", "--sd", "-1"), "'-1' is no number of 0 or more"),
+        (("plan", "--questions", "20", "--documents", "30", "--sd", "0.3"), "impossible"),
         (("simulate",), "give --baseline FILE"),
-        (("simulate", "--baseline", "base.csv", "--runs", "0"), "--runs 0"),
+        (("simulate", "--baseline", "base.csv", "--runs", "0"), "'0' is no whole number above 0"),
+        (("simulate", "--baseline", "base.csv", "--broken-share", "2"), "--broken-share 2.0"),
+        (("nights", "--input", "base.csv", "--days", "x"), "'x' is no whole number"),
+        (("--baseline", "base.csv", "--candidate", "same.csv", "--config", "gate.yaml", "--plot", "a.png"), ".svg"),
         (("nights",), "--input"),
         (("nigths",), "nigths"),
     ],
@@ -211,7 +220,7 @@ def test_an_undecided_gate_is_told_what_would_decide_it(folder, capsys):
     assert code == 0
     assert answer["verdict"] == "inconclusive"
     assert answer["best"]["cost_usd"] == pytest.approx(0.01 * answer["best"]["calls"])
-    assert "Judge that look at alpha" in run(capsys, "plan", *arguments)[1]
+    assert "Judge it at alpha" in run(capsys, "plan", *arguments)[1]
 
 
 def test_nights_give_their_four_numbers_and_alarm_by_exit_code(folder, capsys):
@@ -246,3 +255,14 @@ def test_every_verb_explains_itself(capsys):
         with pytest.raises(SystemExit):
             main(["gate", *verb, "--help"])
         assert "usage: llmops gate" in capsys.readouterr().out
+
+
+def test_the_page_shows_the_config_and_every_field():
+    assert CONFIG.strip() in PAGE.replace("   # natural log: +10 %", "")
+    assert [name for name in [*FIELDS, *COLUMNS] if f"`{name}`" not in PAGE] == []
+    assert [flag for flag in FLAG_WORDS if f"`{flag}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("command", re.findall(r"^llmops (gate .+?)(?:\s+#.*)?$", PAGE, re.M))
+def test_every_command_of_the_page_parses(command):
+    assert build_parser().parse_args(shlex.split(command))

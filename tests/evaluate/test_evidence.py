@@ -17,7 +17,7 @@ from flows.evaluate.evidence import (
     options,
     predict,
 )
-from flows.evaluate.gateplan import dollars, offer, offer_sentence, plan, sentence
+from flows.evaluate.gateplan import dollars, offer, plan, sentence
 from flows.stats.effects import Effect, MetricSpec, paired_effect
 from flows.stats.planning import Design
 from flows.stats.scores import Scores
@@ -94,25 +94,35 @@ def test_the_next_look_is_stricter_than_a_fresh_one():
 
 
 def test_later_looks_of_a_planned_run_get_surer():
-    chances = [look["m"].deciding for look in later_looks({"m": known(-0.05, 0.04)}, 1, 0.05)]
+    looks = later_looks({"m": known(-0.05, 0.04)}, 1, Terms(usd_per_call=0.01))
+    chances = [look.deciding for look in looks]
 
-    assert len(chances) == 3
     assert chances == sorted(chances)
+    assert [look.calls for look in looks] == [200, 400, 600]  # the baseline's answers are there already
+    assert [look.level for look in looks] == list(look_levels()[1:])
 
 
 def test_nothing_undecided_needs_nothing():
-    assert options({}, Terms()) == []
-    assert "nothing to buy" in offer_sentence({}, None, Terms())
+    assert options({}, Terms()) == later_looks({}, 1, Terms()) == []
+    assert "nothing to buy" in offer({}, Terms()).sentence()
 
 
 def test_the_offer_in_words():
-    choice, looked_at = offer({"m": known()}, Terms(usd_per_call=0.01))
-    said = offer_sentence({"m": known()}, choice, Terms(usd_per_call=0.01))
+    found = offer({"m": known()}, Terms(usd_per_call=0.01))
 
-    assert len(looked_at) >= len(GROWTH)
-    assert "with a chance of" in said
-    assert "Judge that look at alpha" in said
-    assert "Nothing that helps can be had for $0.01" in offer_sentence({"m": known()}, None, Terms(max_usd=0.01))
+    assert len(found.options) >= len(GROWTH)
+    assert "with a chance of" in found.sentence()
+    assert "as today's look was not planned" in found.sentence()
+    assert "Nothing that helps can be had for $0.01" in offer({"m": known()}, Terms(max_usd=0.01)).sentence()
+
+
+def test_the_offer_of_a_planned_look_is_the_looks_that_follow():
+    found = offer({"m": known(-0.05, 0.04)}, Terms(), look=1)
+
+    assert len(found.options) == 3
+    assert found.sentence().startswith("Going on to look ")
+    assert "at most 5.0% of claims" in found.sentence()
+    assert len(offer({"m": known()}, Terms(), look=4).options) > 3
 
 
 def test_the_components_of_repeats_by_hand():
