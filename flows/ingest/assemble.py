@@ -19,7 +19,7 @@ from flows.ingest.params import IngestParams
 
 KEPT = "previous_version_kept"
 Rows = list[dict[str, Any]]
-Recut = Callable[[], Draft]
+Recut = Callable[[], Draft | None]
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,7 @@ def _kept(previous: Mapping[str, Recut], prepared: Mapping[str, Prepared], prese
         result = prepared.get(file)
         if result is None or uri in present:
             continue
-        if any(_concerns(problem, file, uri) for problem in result.rejections):
-            draft = recut()
+        if any(_concerns(problem, file, uri) for problem in result.rejections) and (draft := recut()):
             yield Placed(uri, replace(draft, flags=tuple(dict.fromkeys((*draft.flags, KEPT)))), kept=True)
 
 

@@ -5,11 +5,9 @@ from typing import ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.core.params import Section
+from flows.ingest.pii import PiiKind
 
-Policy = Literal["allow", "redact"]
-PiiKind = Literal[
-    "card", "iban", "us_ssn", "email", "phone", "ipv4", "mac_address", "passport", "medical_record", "date_of_birth"
-]
+Policy = Literal["allow", "redact", "tokenize", "quarantine"]
 
 EXCLUDED = ("README.md", "*~", "*.swp", "*.tmp", "*.part", "*.crdownload", "*~$*", "*Thumbs.db", "*desktop.ini")
 
@@ -89,9 +87,22 @@ class IngestParams(Section):
         "quarantine", description="Documents whose access is not `public`, until retrieval enforces labels."
     )
     secrets: Literal["quarantine", "flag"] = Field("quarantine", description="Documents that hold keys or passwords.")
+    suspicious: Literal["flag", "quarantine"] = Field(
+        "flag", description="Documents that give orders to a model, or that repeat keywords."
+    )
     pii: dict[PiiKind, Policy] = Field(
-        {"card": "redact", "iban": "redact", "us_ssn": "redact"},
-        description="Per kind of personal data; a kind that is not named is allowed and counted.",
+        {
+            "card": "redact",
+            "iban": "redact",
+            "us_ssn": "redact",
+            "uk_nino": "redact",
+            "es_dni": "redact",
+            "de_tax_id": "redact",
+            "fr_nir": "redact",
+            "it_tax_code": "redact",
+            "nl_bsn": "redact",
+        },
+        description="Per kind `allow`, `redact`, `tokenize` or `quarantine`; kinds not named are allowed and counted.",
     )
 
     chunk_tokens_max: int = Field(200, ge=16, le=8192, description="Most tokens of the embedding model in a chunk.")

@@ -28,26 +28,37 @@ _NOT_SHAPING = {"sources", "url_hosts_allowed", "parser_processes", "duplicates"
 _AGAIN = frozenset({"timeout", "memory"})  # verdicts of a busy machine are not remembered
 
 
-def prepare(stock: Stock, params: IngestParams, memory: Memory, progress: Progress) -> dict[str, Prepared]:
-    """Return what each input comes to, by address; parse only what is not remembered."""
-    shape = shape_id(params)
+def prepare(
+    stock: Stock, params: IngestParams, memory: Memory, progress: Progress, key: bytes = b""
+) -> dict[str, Prepared]:
+    """Return what each input comes to, by address; parse only what is not remembered.
+
+    Args:
+        stock: What is in the sources.
+        params: Limits and policies.
+        memory: What earlier runs prepared.
+        progress: Told about each new input.
+        key: Key of the tokens that stand for personal data.
+    """
+    shape = shape_id(params, key)
     keys = {item.uri: _key(item, stock.hashes[item.uri], params, shape) for item in stock.inputs}
     done = {uri: _refused(problem) for uri, problem in stock.problems.items()}
     results = {key: memory.recall(key) for key in {keys[item.uri] for item in stock.inputs if item.uri not in done}}
     todo = {keys[item.uri]: item for item in reversed(stock.inputs) if results.get(keys[item.uri], done) is None}
-    for number, (key, result) in enumerate(_prepare_new(todo, stock, params), start=1):
-        results[key] = result
+    for number, (place, result) in enumerate(_prepare_new(todo, stock, params, key), start=1):
+        results[place] = result
         if not any(item.code in _AGAIN for item in result.rejections):
-            memory.keep(key, result)
+            memory.keep(place, result)
         progress("parsing", number, len(todo))
     memory.prune(results)
     return {item.uri: done.get(item.uri) or _present(results[keys[item.uri]]) for item in stock.inputs}
 
 
-def shape_id(params: IngestParams) -> str:
-    """Return the id of everything but the bytes that decides what an input comes to."""
+def shape_id(params: IngestParams, key: bytes = b"") -> str:
+    """Return the id of everything but the bytes that decides what an input comes to; it does not reveal the key."""
     shaping = params.model_dump(mode="json", exclude=_NOT_SHAPING)
-    return content_id(shaping, code_sha256("flows.ingest.prepare"), version("kreuzberg"), tokenizer_version())
+    machinery = code_sha256("flows.ingest.prepare"), version("kreuzberg"), tokenizer_version()
+    return content_id(shaping, *machinery, sha256(key))
 
 
 def _key(item: Found, digest: str, params: IngestParams, shape: str) -> str:
@@ -56,15 +67,17 @@ def _key(item: Found, digest: str, params: IngestParams, shape: str) -> str:
     return content_id(digest, item.suffix, columns, source.access, shape)
 
 
-def _prepare_new(todo: dict[str, Found], stock: Stock, params: IngestParams) -> Iterator[tuple[str, Prepared]]:
+def _prepare_new(
+    todo: dict[str, Found], stock: Stock, params: IngestParams, key: bytes
+) -> Iterator[tuple[str, Prepared]]:
     with ParserPool(params) as pool, ThreadPoolExecutor(params.parser_processes) as threads:
         jobs: Iterable[Prepared] = threads.map(
-            lambda item: _prepare_one(item, stock.hashes[item.uri], params, pool), todo.values()
+            lambda item: _prepare_one(item, stock.hashes[item.uri], params, pool, key), todo.values()
         )
         yield from zip(todo, jobs, strict=True)
 
 
-def _prepare_one(item: Found, digest: str, params: IngestParams, pool: ParserPool) -> Prepared:
+def _prepare_one(item: Found, digest: str, params: IngestParams, pool: ParserPool, key: bytes) -> Prepared:
     source = params.sources[item.source]
     limits = Limits.of(params, source.columns)
     try:
@@ -75,7 +88,7 @@ def _prepare_one(item: Found, digest: str, params: IngestParams, pool: ParserPoo
             raise Rejected("empty", "no_bytes" if not data else "no_characters", f"{len(data)} bytes")
         kind = media_type(data, item.suffix)
         parsed = pool.parse(data, kind, limits) if kind in CONFINED else parse(data, kind, limits)
-        return refine_file(parsed, source.access, params, token_starts)
+        return refine_file(parsed, source.access, params, token_starts, key)
     except Rejected as problem:
         return _refused(problem)
 

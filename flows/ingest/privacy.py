@@ -1,106 +1,141 @@
-"""Count personal data by kind and replace what the policy wants replaced, before anything is stored.
+"""Find personal data, and do to each kind what the policy says, before anything is stored.
 
-A kind with a checksum or impossible values is held to them (cards: Luhn; IBAN: mod 97, ISO 13616;
-US social security numbers: the ranges that are never issued), which removes most false alarms of a
-pattern alone. Patterns run over a folded copy of equal length (full-width digits, exotic hyphens),
-so that their positions hold in the text; every repetition is bounded, so none can run away.
+Matching runs over a folded copy of equal length (digits of any script, full-width letters, exotic
+hyphens and spaces become plain ones), so that positions hold in the text and disguise does not help.
+What is taken out leaves a mark: `[CARD]`, or for `tokenize` `[CARD:<12 letters>]`, a keyed hash
+(HMAC-SHA256) of the normalised value: equal values stay recognisable, and without the key nobody
+can try all card numbers. Letters, so that no mark is ever taken for a number. The document's text
+is the text with the marks, so every offset is true.
 """
 
-import re
+import hashlib
+import hmac
+import sys
+import unicodedata
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-_HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d"
-_FOLD = str.maketrans(
-    {chr(0xFF10 + digit): str(digit) for digit in range(10)}
-    | dict.fromkeys(_HYPHENS, "-")
-    | {"\u00a0": " ", "\uff20": "@"}
-)
+from flows.core.errors import ParamsError
+from flows.ingest.drafts import Rejected
+from flows.ingest.pii import LONG_NUMBER, RULES
+
+_HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d"
+_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_TOKEN_LETTERS = 12
+_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+_REACH = 80  # characters; more than any rule spans beside its number
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of personal data: where it may stand, and what makes it real."""
+@dataclass(frozen=True, order=True)
+class Finding:
+    """Personal data at `text[start:end]`, in characters."""
 
-    name: str
-    pattern: re.Pattern[str]
-    holds: Callable[[str], bool] = lambda _found: True
-
-
-def luhn(found: str) -> bool:
-    """Return whether the digits pass the check of payment cards (ISO/IEC 7812-1)."""
-    digits = [int(char) for char in found if char.isdigit()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+    start: int
+    end: int
+    kind: str
 
 
-def iban(found: str) -> bool:
-    """Return whether the characters pass the check of ISO 13616 (mod 97)."""
-    plain = "".join(found.split()).upper()
-    return 15 <= len(plain) <= 34 and int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
+def find_pii(text: str) -> list[Finding]:
+    """Return the findings of all kinds in the order of the text; none overlap."""
+    folded = _fold(text)
+    lowered, everywhere = folded.lower(), [(0, len(folded))]
+    around = _around_long_numbers(folded)
+    taken: list[Finding] = []
+    for rule in RULES:
+        if rule.cues and not any(cue in lowered for cue in rule.cues):
+            continue
+        group = "value" if "value" in rule.pattern.groupindex else 0
+        for begin, stop in _free(taken, around if rule.long_number else everywhere):
+            for found in rule.pattern.finditer(folded, begin, stop):
+                if rule.holds(found[group]):
+                    insort(taken, Finding(*found.span(group), rule.kind))
+    return taken
 
 
-def us_ssn(found: str) -> bool:
-    """Return whether the number lies in the ranges the US administration issues."""
-    digits = "".join(char for char in found if char.isdigit())
-    area, group, serial = digits[:3], digits[3:5], digits[5:]
-    return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
+def _free(taken: list[Finding], stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return what is left of the stretches between the findings."""
+    gaps = []
+    for begin, stop in stretches:
+        at = bisect_left(taken, begin, key=lambda item: item.end)
+        while at < len(taken) and taken[at].start < stop:
+            gaps.append((begin, taken[at].start))
+            begin, at = taken[at].end, at + 1
+        gaps.append((begin, stop))
+    return gaps
 
 
-def _octets(found: str) -> bool:
-    parts = found.split(".")
-    return all(int(part) <= 255 for part in parts) and max(map(int, parts)) > 9  # 1.2.3.4 is a version
+def _around_long_numbers(text: str) -> list[tuple[int, int]]:
+    """Return the stretches in which a long number, and a word that says what it is, may stand."""
+    stretches: list[tuple[int, int]] = []
+    for found in LONG_NUMBER.finditer(text):
+        begin, stop = max(0, found.start() - _REACH), found.end() + _REACH
+        if stretches and begin <= stretches[-1][1]:
+            begin = stretches.pop()[0]
+        stretches.append((begin, stop))
+    return stretches
 
 
-def _phone(found: str) -> bool:
-    return 9 <= sum(map(str.isdigit, found)) <= 15
-
-
-_E = re.IGNORECASE
-_DAY = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
-KINDS = (
-    Kind("card", re.compile(r"(?<![\d.,-])[2-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,7}(?![\d-])"), luhn),
-    Kind("card", re.compile(r"(?<![\d.,-])3[47]\d\d[ -]?\d{6}[ -]?\d{5}(?![\d-])"), luhn),
-    Kind("iban", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), iban),
-    Kind("us_ssn", re.compile(r"(?<![\d-])\d ?\d ?\d ?- ?\d ?\d ?- ?\d ?\d ?\d ?\d(?![\d-])"), us_ssn),
-    Kind("email", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")),
-    Kind("email", re.compile(r"\b\w{1,40}(?: dot \w{1,40}){0,3} at \w{1,40}(?: dot \w{2,40}){1,3}\b", _E)),
-    Kind("phone", re.compile(r"(?<![\w.+])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}(?![\w-])"), _phone),
-    Kind("phone", re.compile(r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[.-]\d{4}(?![\w-])")),
-    Kind("ipv4", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)"), _octets),
-    Kind("mac_address", re.compile(r"\b[0-9A-F]{2}(?:[:-][0-9A-F]{2}){5}\b", _E)),
-    Kind("passport", re.compile(r"\bpassport(?: (?:no|number))?[.:#]? {0,2}([A-Z]{1,2}\d{6,8}|\d{9})\b", _E)),
-    Kind("medical_record", re.compile(r"\b(?:MRN|patient id)[-:# ]{0,3}\d{5,10}\b", _E)),
-    Kind("date_of_birth", re.compile(rf"\b(?:born|date of birth|dob)(?: on)?[:, ]{{1,3}}{_DAY}\b", _E)),
-)  # fmt: skip
-
-
-def screen_pii(text: str, policy: Mapping[Any, str]) -> tuple[str, dict[str, int]]:
+def screen_pii(text: str, policy: Mapping[Any, str], key: bytes = b"") -> tuple[str, dict[str, int]]:
     """Return the text after the policy, and the number of findings by kind.
 
     Args:
         text: The document's text.
-        policy: Per kind `allow` or `redact`; kinds that are not named are allowed. A redacted
-            finding becomes `[KIND]` in capitals, such as `[CARD]`.
+        policy: What to do per kind; kinds that are not named are allowed and counted.
+        key: Key of the tokens; needed where a kind is tokenized.
+
+    Raises:
+        Rejected: `policy`, with a kind that is to be quarantined.
     """
-    folded = text.translate(_FOLD)
-    counts: Counter[str] = Counter()
-    taken: list[tuple[int, int, str]] = []
-    for kind in KINDS:
-        for found in kind.pattern.finditer(folded):
-            start, end = found.span()
-            if kind.holds(found.group()) and not any(start < stop and begin < end for begin, stop, _ in taken):
-                taken.append((start, end, kind.name))
-                counts[kind.name] += 1
-    return _redacted(text, taken, policy), dict(sorted(counts.items()))
+    found = find_pii(text)
+    counts = Counter(item.kind for item in found)
+    _refuse(found, counts, policy)
+    return _marked(text, found, policy, key), dict(sorted(counts.items()))
 
 
-def _redacted(text: str, taken: list[tuple[int, int, str]], policy: Mapping[Any, str]) -> str:
+def _refuse(found: Iterable[Finding], counts: Mapping[str, int], policy: Mapping[Any, str]) -> None:
+    for item in found:
+        if policy.get(item.kind) == "quarantine":
+            detail = f"{counts[item.kind]} finding(s), the first at character {item.start}"
+            raise Rejected("policy", f"pii_{item.kind}", detail)
+
+
+def _marked(text: str, found: Iterable[Finding], policy: Mapping[Any, str], key: bytes) -> str:
     parts, at = [], 0
-    for start, end, kind in sorted(taken):
-        if policy.get(kind) == "redact":
-            parts += [text[at:start], f"[{kind.upper()}]"]
-            at = end
+    for item in found:
+        action = policy.get(item.kind)
+        if action not in {"redact", "tokenize"}:
+            continue
+        token = f":{_token(text[item.start : item.end], item.kind, key)}" if action == "tokenize" else ""
+        parts += [text[at : item.start], f"[{item.kind.upper()}{token}]"]
+        at = item.end
     return "".join([*parts, text[at:]])
+
+
+def _token(value: str, kind: str, key: bytes) -> str:
+    """Return the same letters for the same value, however it is spaced or written."""
+    if not key:
+        raise ParamsError(
+            f"ingest.pii.{kind} is 'tokenize', but no key was given. Run `llmops ingest`, which makes one."
+        )
+    plain = "".join(char for char in _fold(value).casefold() if char.isalnum() or char == "@")
+    return hmac.new(key, f"{kind}:{plain}".encode(), hashlib.sha256).hexdigest()[:_TOKEN_LETTERS].translate(_LETTERS)
+
+
+def _fold(text: str) -> str:
+    return text if text.isascii() else text.translate(_folding())
+
+
+@lru_cache(maxsize=1)
+def _folding() -> dict[int, str]:
+    """Map every digit of any script, full-width character, hyphen and space to its plain form, one to one."""
+    wide = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+    digits = {
+        char: str(unicodedata.decimal(char))
+        for char in map(chr, range(0x80, sys.maxunicode + 1))
+        if unicodedata.category(char) == "Nd"
+    }
+    return str.maketrans(wide | digits | dict.fromkeys(_HYPHENS, "-") | dict.fromkeys(_SPACES, " "))

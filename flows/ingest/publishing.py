@@ -17,7 +17,7 @@ from flows.core.project import Project
 from flows.core.tables import check, empty, read_table, write_table
 from flows.ingest.assemble import Corpus, Recut
 from flows.ingest.chunking import chunks
-from flows.ingest.drafts import Draft
+from flows.ingest.drafts import Draft, Rejected
 from flows.ingest.near import sketch
 from flows.ingest.params import IngestParams
 from flows.ingest.privacy import screen_pii
@@ -31,14 +31,20 @@ if TYPE_CHECKING:
 OUTPUTS = ("documents.parquet", "chunks.parquet", "quarantine.parquet", "balance.json", "quality.json", "quality.html")
 
 
-def previous_documents(project: Project, params: IngestParams) -> dict[str, Recut]:
-    """Return the last run's documents by address; calling one screens and cuts it by the current params."""
+def previous_documents(project: Project, params: IngestParams, key: bytes = b"") -> dict[str, Recut]:
+    """Return the last run's documents by address.
+
+    Calling one screens and cuts it by the current params, and returns None where they forbid it.
+    """
     frame = _last_table(project.data("ingest", "documents.parquet"), DOCUMENTS)
-    return {row["source_uri"]: partial(_as_draft, row, params) for row in frame.to_dict("records")}
+    return {row["source_uri"]: partial(_as_draft, row, params, key) for row in frame.to_dict("records")}
 
 
-def _as_draft(row: dict[Any, Any], params: IngestParams) -> Draft:
-    text, counts = screen_pii(row["text"], params.pii)
+def _as_draft(row: dict[Any, Any], params: IngestParams, key: bytes) -> Draft | None:
+    try:
+        text, counts = screen_pii(row["text"], params.pii, key)
+    except Rejected:
+        return None
     spans = chunks(text, token_starts, tokens_max=params.chunk_tokens_max, overlap_tokens=params.chunk_overlap_tokens)
     return Draft(
         text=text,

@@ -22,7 +22,9 @@ _TITLE_CHARS_MAX = 200
 _WORD = re.compile(r"\w+")
 
 
-def refine_file(parsed: ParsedFile, access: str, params: IngestParams, token_starts: TokenStarts) -> Prepared:
+def refine_file(
+    parsed: ParsedFile, access: str, params: IngestParams, token_starts: TokenStarts, key: bytes = b""
+) -> Prepared:
     """Refine every text of a parsed file; a text that is refused does not touch its neighbours.
 
     Args:
@@ -30,19 +32,22 @@ def refine_file(parsed: ParsedFile, access: str, params: IngestParams, token_sta
         access: Access label of the source.
         params: Limits and policies.
         token_starts: The embedding model's tokenizer.
+        key: Key of the tokens that stand for personal data.
     """
     drafts: list[Draft] = []
     rejections = list(parsed.rejections)
     for item in parsed.texts:
         try:
-            drafts.append(refine(item, parsed, access, params, token_starts))
+            drafts.append(refine(item, parsed, access, params, token_starts, key))
         except Rejected as problem:
             digest = sha256(item.text.encode(errors="surrogatepass")) if item.row is not None else None
             rejections.append(Rejection(problem.code, problem.rule, problem.detail, item.row, digest))
     return Prepared(tuple(drafts), tuple(rejections), parsed.inputs, parsed.superseded, parsed.repeated)
 
 
-def refine(item: Parsed, parsed: ParsedFile, access: str, params: IngestParams, token_starts: TokenStarts) -> Draft:
+def refine(
+    item: Parsed, parsed: ParsedFile, access: str, params: IngestParams, token_starts: TokenStarts, key: bytes = b""
+) -> Draft:
     """Return the draft of one text.
 
     Raises:
@@ -51,12 +56,12 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, params: IngestParams, 
     text, removed, tagged = clean(item.text, combining_marks_max=params.combining_marks_max)
     _check_size(text, params)
     flags = [*item.flags, *removed, *_access_flags(item.access or access, params), *_secret_flags(text, params)]
-    flags += suspicions(text, "\n".join((item.hidden, tagged)))
-    text, pii_counts = screen_pii(text, params.pii)
+    flags += _suspicion_flags(text, "\n".join((item.hidden, tagged)), params)
+    text, pii_counts = screen_pii(text, params.pii, key)
     title, _, _ = clean(item.title or first_heading(text), combining_marks_max=params.combining_marks_max)
     return Draft(
         text=text,
-        title=" ".join(screen_pii(title, params.pii)[0].split())[:_TITLE_CHARS_MAX],
+        title=" ".join(screen_pii(title, params.pii, key)[0].split())[:_TITLE_CHARS_MAX],
         media_type=parsed.media_type,
         parsed_by=parsed.parsed_by,
         language=detect_language(text),
@@ -86,6 +91,13 @@ def _access_flags(access: str, params: IngestParams) -> tuple[str, ...]:
     if params.restricted_documents == "quarantine":
         raise Rejected("policy", "restricted_access", "its access label is not public")
     return (f"access:{access}",)
+
+
+def _suspicion_flags(text: str, hidden: str, params: IngestParams) -> tuple[str, ...]:
+    flags = suspicions(text, hidden)
+    if flags and params.suspicious == "quarantine":
+        raise Rejected("policy", flags[0])
+    return flags
 
 
 def _secret_flags(text: str, params: IngestParams) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 Secrets are recognised by the fixed prefixes their issuers give them, so that random words do not
 match. Planted instructions (indirect prompt injection, OWASP LLM01; retrieval poisoning, ATLAS
-AML.T0070) are recognised by phrases, chat markup, encodings and repetition; the document is
-flagged, since a manual about such attacks is a document too. Findings name kind and position only.
+AML.T0070) are recognised by what they say (injection.py) and by repetition; the document is flagged,
+since a manual about such attacks is a document too. Findings name kind and position only.
 """
 
-import base64
-import binascii
 import re
+
+from flows.ingest.injection import is_injection
 
 _SECRETS = {
     "private_key": r"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY-----",
@@ -23,27 +23,6 @@ _SECRETS = {
 }
 _SECRET = {kind: re.compile(pattern) for kind, pattern in _SECRETS.items()}
 
-_WORDS = r"[^.\n]{0,40}?"
-_INJECTION = re.compile(
-    "|".join((
-        rf"\b(?:ignore|disregard|forget|override)\b{_WORDS}\b(?:previous|prior|above|earlier|all)\b{_WORDS}\b(?:instructions?|prompts?|rules?|rubric)",
-        r"\bignore the (?:rubric|system prompt)",
-        rf"\b(?:reveal|leak|print|repeat)\b{_WORDS}\b(?:system prompt|all documents|hidden instructions)",
-        r"<\|(?:im_start|im_end|system|endoftext|fim_\w+)\|>|\[/?INST\]|<</?SYS>>",
-        r"^#{2,4} ?(?:instruction|system)s?:",
-        r"^[ \t]*(?:human|user): [^\n]{0,200}\bassistant:",
-        r"\b(?:note|message|instructions?) to the (?:evaluator|judge|grader|model|assistant|ai)\b",
-        r"\{\s?\"score\"\s?:\s?\d",
-        r"\byou are now (?:root|dan|in developer mode|unrestricted)\b|\byou are root\b",
-        r"!\[[^\]\n]{0,80}\]\(https?://[^)\s]{1,200}\{[^)\s]{1,80}\}",
-        r"\bignorier\w* (?:sie )?(?:alle )?(?:vorherigen|bisherigen|obigen) anweisungen",
-        r"\bignor\w{1,3} (?:todas )?las instrucciones (?:anteriores|previas)",
-        r"\bignor\w{1,4} (?:toutes )?les instructions (?:précédentes|ci-dessus)",
-        r"忽略(?:之前|以上|前面)的?(?:所有|全部)?(?:指令|指示|说明)",
-    )),
-    re.IGNORECASE | re.MULTILINE,
-)  # fmt: skip
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{24,400}={0,2}(?![A-Za-z0-9+/=])")
 _SHINGLE_WORDS = 4
 _STUFFING_WORDS_MIN = 200
 _DISTINCT_SHARE_MIN = 0.2  # prose repeats hardly any run of four words; stuffing repeats nearly all
@@ -63,23 +42,11 @@ def suspicions(text: str, hidden: str = "") -> tuple[str, ...]:
         hidden: Comments, invisible elements and the like, which will not.
     """
     flags = []
-    if any(_INJECTION.search(part) or _encoded_injection(part) for part in (text, hidden)):
+    if is_injection(text) or is_injection(hidden):
         flags.append("injection_suspected")
     if _is_stuffed(text):
         flags.append("keyword_stuffing")
     return tuple(flags)
-
-
-def _encoded_injection(text: str) -> bool:
-    for found in _BASE64.finditer(text):
-        plain = found.group().rstrip("=")
-        try:
-            decoded = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode("ascii")
-        except (binascii.Error, UnicodeDecodeError):
-            continue
-        if _INJECTION.search(decoded):
-            return True
-    return False
 
 
 def _is_stuffed(text: str) -> bool:

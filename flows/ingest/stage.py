@@ -15,6 +15,7 @@ from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
 from flows.ingest.prepare import prepare, shape_id
 from flows.ingest.stock import Stock, take_stock
+from flows.ingest.tokenkey import token_key
 
 
 def run(
@@ -31,14 +32,15 @@ def run(
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
         stock = take_stock(project, params, memory, progress)
         plain = params.model_dump(mode="json", exclude={"parser_processes"})
-        extra = {"sources_sha256": stock.sha256, "shape": shape_id(params)}
+        key = token_key(project, params)
+        extra = {"sources_sha256": stock.sha256, "shape": shape_id(params, key)}
         job = Job(project, "ingest", params=plain, extra=extra, clock=clock)
         if not force and (done := job.unchanged()):
             return done
         from flows.ingest.publishing import publish  # tables and quality suites load in a second: only for work
 
         with job.running() as record:
-            corpus = _build(project, params, stock, memory, progress)
+            corpus = _build(project, params, stock, memory, progress, key)
             job.add_outputs(record, *publish(project, params, corpus, clock()))
             record.counts = {
                 **{key: value for key, value in corpus.balance.items() if isinstance(value, int)},
@@ -53,11 +55,13 @@ def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None 
     return run(project_dir, force=force, max_usd=max_usd).summary
 
 
-def _build(project: Project, params: IngestParams, stock: Stock, memory: Memory, progress: Progress) -> Corpus:
+def _build(
+    project: Project, params: IngestParams, stock: Stock, memory: Memory, progress: Progress, key: bytes
+) -> Corpus:
     from flows.ingest.publishing import previous_documents
 
-    prepared = prepare(stock, params, memory, progress)
-    corpus = assemble(stock.found, prepared, stock.hashes, previous_documents(project, params), params)
+    prepared = prepare(stock, params, memory, progress, key)
+    corpus = assemble(stock.found, prepared, stock.hashes, previous_documents(project, params, key), params)
     balance = corpus.balance
     accounted = sum(balance[name] for name in ("documents", "quarantined", "duplicates", "ignored"))
     if balance["inputs"] != accounted:

@@ -1,12 +1,10 @@
 """Wrong params are refused by name; the defaults work as they stand."""
 
-from typing import get_args
-
 import pytest
 
 from flows.core.errors import ParamsError
-from flows.ingest.params import IngestParams, PiiKind
-from flows.ingest.privacy import KINDS
+from flows.ingest.params import IngestParams
+from flows.ingest.pii import KINDS, RULES
 
 
 def test_an_empty_section_is_enough():
@@ -14,7 +12,8 @@ def test_an_empty_section_is_enough():
 
 
 def test_every_kind_of_personal_data_can_have_a_policy():
-    assert {kind.name for kind in KINDS} == set(get_args(PiiKind))
+    assert {rule.kind for rule in RULES} == set(KINDS)
+    assert set(IngestParams().pii) < set(KINDS)
 
 
 @pytest.mark.parametrize(

