@@ -18,6 +18,7 @@ from flows.core.project import Project
 from flows.core.tables import check, empty, read_table, write_table
 from flows.evaluate.cases import MODEL_FAULTS
 from flows.rag.chain import Answer, Turn, answer_questions
+from flows.rag.conversation import parse_conversation
 from flows.rag.release import ReleaseManifest
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def answer_missing(
 
     known = known_answers(project, release.release_id)
     missing = [item for item in todo if item.answer_id(release.release_id) not in set(known["answer_id"])]
-    turns = [Turn(item.question, sample=item.sample) for item in missing]
+    turns = [turn_of(item) for item in missing]
     found = answer_questions(project, provider, release, turns, progress=progress) if turns else []
     rows = [_row(release.release_id, item, answer) for item, answer in zip(missing, found, strict=True)]
     new = check(pd.DataFrame(rows), ANSWERS) if rows else empty(ANSWERS)
@@ -92,6 +93,12 @@ def answer_missing(
     )
     write_table(work_file(project, release.release_id), table, ANSWERS)
     return len(missing)
+
+
+def turn_of(item: Wanted) -> Turn:
+    """Take the earlier turns of a conversational question as history."""
+    history, question = parse_conversation(item.question)
+    return Turn(question, history=history, sample=item.sample)
 
 
 def stored_answers(project: Project, release_id: str, todo: list[Wanted]) -> "pd.DataFrame":

@@ -14,13 +14,16 @@ from flows.core.errors import InputError
 from flows.core.progress import Progress, silent
 from flows.core.tables import empty
 from flows.testset.complex import complex_questions
+from flows.testset.conversational import conversational_questions
 from flows.testset.distracting import distracting_questions
+from flows.testset.double import double_questions
 from flows.testset.drafts import Corpus, Draft
 from flows.testset.filters import Filter, Rejections
 from flows.testset.follow import Existing, Followed, follow
 from flows.testset.params import TestsetParams
 from flows.testset.questions import simple_questions
 from flows.testset.selection import Selection, spread
+from flows.testset.situational import situational_questions
 from flows.testset.spans import Version
 from flows.testset.unanswerable import unanswerable_questions
 
@@ -68,6 +71,9 @@ def build(
         ("simple", lambda: good),
         ("complex", lambda: complex_questions(pool)),
         ("distracting", lambda: distracting_questions(corpus, pool, params.seed)),
+        ("situational", lambda: situational_questions(pool)),
+        ("double", lambda: double_questions(pool)),
+        ("conversational", lambda: conversational_questions(pool)),
         ("unanswerable", lambda: unanswerable_questions(corpus, pool)),
     )
     for number, (question_type, drafts) in enumerate(made, start=1):

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from flows.rag.conversation import parse_conversation
 from flows.testset.drafts import Corpus, Draft
 from flows.testset.grammar import refers_back
 from flows.testset.params import TestsetParams
@@ -57,18 +58,18 @@ class Filter:
 
     def reason(self, draft: Draft) -> str | None:
         """Return why a draft is refused, or None when it is good by itself."""
-        rules = LENGTH if draft.question_type != "simple" else (*LENGTH, *MEANING)
+        rules = (*LENGTH, *MEANING.get(draft.question_type, ()))
         return next((name for name, broken in rules if broken(self, draft)), None)
 
     def too_short(self, draft: Draft) -> bool:
         """Fewer words than a question can have."""
-        return len(words(draft.question)) < self.params.question_words_min
+        return len(words(asked(draft))) < self.params.question_words_min
 
     def too_long(self, draft: Draft) -> bool:
         """More words than a person would ask, or an answer that is a whole passage."""
         spans = max(len(draft.spans), 1)
         return (
-            len(words(draft.question)) > self.params.question_words_max
+            len(words(asked(draft))) > self.params.question_words_max
             or len(words(draft.answer)) > self.params.answer_words_max * spans
         )
 
@@ -117,6 +118,24 @@ class Filter:
                    self.corpus.sources[number].outline.sentences[index].text != draft.answer
                    for number, index in together)  # fmt: skip
 
+    def asks_twice(self, draft: Draft) -> bool:
+        """The page that a situation names is headed by the question itself."""
+        return draft.question.count(draft.topic) > 1
+
+    def one_answer(self, draft: Draft) -> bool:
+        """Two questions of one message ask for the same passage."""
+        one, two = draft.spans
+        return one.start < two.end and two.start < one.end
+
+    def stands_alone(self, draft: Draft) -> bool:
+        """The last turn names its thing after all, so that nothing of the first one is needed."""
+        return bool(content(draft.subject) & content(asked(draft)))
+
+
+def asked(draft: Draft) -> str:
+    """Return what is asked last: the whole question, or the last turn of a conversation."""
+    return parse_conversation(draft.question)[1]
+
 
 Rule = Callable[[Filter, Draft], bool]
 LENGTH: tuple[tuple[str, Rule], ...] = (
@@ -124,11 +143,22 @@ LENGTH: tuple[tuple[str, Rule], ...] = (
     ("too_long", Filter.too_long),
     ("answer_not_in_span", Filter.answer_not_in_span),
 )
-MEANING: tuple[tuple[str, Rule], ...] = (
-    ("refers_back", Filter.refers_back),
-    ("answerable_without_context", Filter.answerable_without_context),
-    ("ambiguous", Filter.ambiguous),
-)
+MEANING: dict[str, tuple[tuple[str, Rule], ...]] = {  # the other types are made from good simple questions
+    "simple": (
+        ("refers_back", Filter.refers_back),
+        ("answerable_without_context", Filter.answerable_without_context),
+        ("ambiguous", Filter.ambiguous),
+    ),
+    "situational": (
+        ("asks_twice", Filter.asks_twice),
+        ("answerable_without_context", Filter.answerable_without_context),
+    ),
+    "double": (("one_answer", Filter.one_answer),),
+    "conversational": (
+        ("stands_alone", Filter.stands_alone),
+        ("answerable_without_context", Filter.answerable_without_context),
+    ),
+}
 
 
 def near_duplicate(draft: Draft, accepted: Sequence[frozenset[str]], similarity: float) -> bool:

@@ -8,7 +8,10 @@ from flows.core.contracts import QUESTION_TYPES
 from flows.core.errors import did_you_mean
 from flows.core.params import Section
 
-MADE_HERE = ("simple", "complex", "distracting", "unanswerable")
+WANTED = {
+    "simple": 70, "complex": 40, "distracting": 30, "situational": 20, "double": 20, "conversational": 20,
+    "unanswerable": 30,
+}  # fmt: skip
 
 
 class TestsetParams(Section):
@@ -19,7 +22,7 @@ class TestsetParams(Section):
 
     seed: int = Field(1, ge=0, description="Chooses among equally good questions.")
     questions_per_type: dict[str, int] = Field(
-        {"simple": 80, "complex": 50, "distracting": 40, "unanswerable": 30},
+        WANTED,
         description="Questions wanted per type; fewer are made where the corpus does not give them.",
     )
     questions_per_document_max: int = Field(8, ge=1, le=1000, description="No document gets more questions than this.")
@@ -49,9 +52,8 @@ class TestsetParams(Section):
     @classmethod
     def _known_types(cls, value: dict[str, int]) -> dict[str, int]:
         for name, count in value.items():
-            if name not in MADE_HERE:
-                known = "is a type that is imported, not made" if name in QUESTION_TYPES else "does not exist"
-                raise ValueError(f"type {name!r} {known}.{did_you_mean(name, MADE_HERE)} Made here: {MADE_HERE}")
+            if name not in QUESTION_TYPES:
+                raise ValueError(f"type {name!r} does not exist.{did_you_mean(name, QUESTION_TYPES)} {QUESTION_TYPES}")
             if not 0 <= count <= 100_000:
                 raise ValueError(f"{count} questions of type {name!r}: give a number from 0 to 100000")
         return value

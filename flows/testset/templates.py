@@ -74,3 +74,20 @@ DISTRACTIONS = (
     "A colleague told me: “{fact}” That aside, {question_low}",
     "{fact} Leaving that alone, {question_low}",
 )
+
+SITUATIONS = (
+    "I am new in the team and was given the page “{topic}” to read. {question}",
+    "I have to explain “{topic}” to a colleague this afternoon and want to get it right. {question}",
+    "My manager asked me about “{topic}” and I did not know what to say. {question}",
+    "We are preparing a review, and my part of it is “{topic}”. {question}",
+    "I took over “{topic}” from somebody who has left. {question}",
+)
+
+DOUBLES = (
+    "{one} And {two_low}",
+    "I have two questions. {one} {two}",
+    "{one} While we are at it, {two_low}",
+)
+
+ANNOUNCED = ("I have a question about {s}.", "I would like to know something about {s}.", "This is about {s}.")
+WELCOMED = ("What would you like to know?", "Go ahead.", "How can I help you with that?")

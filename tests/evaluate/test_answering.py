@@ -6,7 +6,7 @@ import pytest
 from flows.core.contracts import ANSWERS
 from flows.core.errors import ContractError
 from flows.core.tables import write_table
-from flows.evaluate.answering import known_answers, stored_answers, wanted, work_file
+from flows.evaluate.answering import known_answers, stored_answers, turn_of, wanted, work_file
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.registry import METRICS
 from flows.evaluate.scoring import join, score_cases
@@ -39,6 +39,16 @@ def test_stale_questions_are_not_asked_and_samples_are_separate_answers():
         ("What is a?", 0), ("What is b?", 0), ("What is a?", 1), ("What is b?", 1),
     ]  # fmt: skip
     assert len({item.answer_id(RELEASE) for item in todo}) == 4
+
+
+def test_earlier_turns_of_a_conversation_reach_the_chain_as_history():
+    said = QUESTIONS.replace("What is a?", "user: This is about a.\nassistant: Go ahead.\nuser: What is it?")
+    turn, other = (turn_of(item) for item in wanted(said, 1))
+    assert [(item.role, item.content) for item in turn.history] == [
+        ("user", "This is about a."),
+        ("assistant", "Go ahead."),
+    ]
+    assert (turn.question, other.question, other.history) == ("What is it?", "What is b?", ())
 
 
 def test_a_question_in_new_words_is_a_new_answer():

@@ -69,3 +69,13 @@ def zoo_corpus(zoo):
 def framed():
     """Make the table `documents` of `{source_uri: text}`."""
     return frame_of
+
+
+@pytest.fixture(scope="session", name="frame_of")
+def frame_of_fixture():
+    return frame_of
+
+
+@pytest.fixture(scope="session", name="corpus_of")
+def corpus_of_fixture():
+    return corpus_of

@@ -4,7 +4,7 @@ import re
 import pandas as pd
 import pytest
 
-from flows.core.contracts import QUESTIONS
+from flows.core.contracts import QUESTION_TYPES, QUESTIONS
 from flows.core.errors import InputError
 from flows.core.tables import check, empty
 from flows.testset.build import build
@@ -26,7 +26,7 @@ def spans_of(row):
 def test_every_type_is_made_and_satisfies_the_contract(zoo_frame):
     table, _, _ = made(zoo_frame)
     check(table, QUESTIONS)
-    assert set(table["question_type"]) == {"simple", "complex", "distracting", "unanswerable"}
+    assert set(table["question_type"]) == set(QUESTION_TYPES)
 
 
 def test_every_span_is_the_text_it_quotes(zoo, zoo_frame):

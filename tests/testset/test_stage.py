@@ -6,7 +6,6 @@ from flows.core.contracts import DOCUMENTS, QUESTIONS
 from flows.core.errors import InputError, ParamsError
 from flows.core.tables import read_table, write_table
 from flows.testset import stage
-from flows.testset.params import TestsetParams
 from flows.testset.status import status
 
 
@@ -45,11 +44,6 @@ def test_wrong_params_are_named(zoo_project):
     zoo_project.params_file.write_text("testset: {questions_per_type: {simpel: 3}}\n")
     with pytest.raises(ParamsError, match="Did you mean 'simple'"):
         stage.run(str(zoo_project.root))
-
-
-def test_an_imported_type_is_not_made_here():
-    with pytest.raises(ParamsError, match="imported, not made"):
-        TestsetParams.parse({"questions_per_type": {"double": 3}}, where="test")
 
 
 @pytest.mark.slow
