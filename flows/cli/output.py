@@ -21,7 +21,7 @@ def table(rows: list[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in rows), default=0)
     columns = max(MIN_COLUMNS, shutil.get_terminal_size((MAX_COLUMNS, 24)).columns)
     for name, value in rows:
-        wrapped = textwrap.wrap(value, min(columns, MAX_COLUMNS) - width - 4) or [""]
+        wrapped = textwrap.wrap(value, max(MIN_COLUMNS // 2, min(columns, MAX_COLUMNS) - width - 4)) or [""]
         line(f"  {name:<{width}}  {wrapped[0]}")
         for rest in wrapped[1:]:
             line(f"  {'':<{width}}  {rest}")

@@ -18,7 +18,7 @@ from flows.core.files import write_text
 from flows.core.ids import canonical_json, sha256
 from flows.core.project import Project
 
-Action = Literal["register", "promote", "refuse", "roll_back"]
+Action = Literal["register", "promote", "refuse", "roll_back", "erase"]
 GENESIS = "0" * 64
 
 
@@ -31,7 +31,8 @@ class Decision:
         at: UTC time, ISO 8601.
         actor: User name on this machine.
         action: What was decided.
-        release_id: The release decided about; for `roll_back`, the one that answers from now on.
+        release_id: The release decided about; for `roll_back`, the one that answers from now on; for
+            `erase`, one that loses a document and can no longer be reproduced.
         why: The reason, in words.
         commit: Commit the project stood at, or None outside git.
         evidence: SHA-256 of the files the decision rests on, by name.

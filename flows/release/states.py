@@ -69,7 +69,7 @@ def pointer_for(decisions: Sequence[Decision]) -> dict[str, Any] | None:
 def rows(decisions: Sequence[Decision]) -> list[ReleaseRow]:
     """Return every release of the log, the one decided about last first."""
     current = in_production(decisions)
-    latest = {item.release_id: item.at for item in decisions if item.action != "refuse"}
+    latest = {item.release_id: item.at for item in decisions if item.action not in {"refuse", "erase"}}
     promoted = {item.release_id for item in decisions if item.action == "promote"}
     found = []
     for release_id, since in sorted(latest.items(), key=lambda item: item[1], reverse=True):
