@@ -12,8 +12,8 @@ import fcntl
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -100,6 +100,11 @@ def journal(project: Project, privacy: Privacy) -> Iterator[Journal]:
         compact(project)
 
 
+def writing(project: Project) -> AbstractContextManager[None]:
+    """Hold the lock under which the log's partitions change."""
+    return writer_lock(project.state("locks", "calls.lock"), what="the calls log", wait=True)
+
+
 def compact(project: Project) -> int:
     """Move the journals of finished processes into the daily partitions.
 
@@ -108,7 +113,7 @@ def compact(project: Project) -> int:
         `unknown_outcome`, because the record before the request was whole.
     """
     torn = 0
-    with writer_lock(project.state("locks", "calls.lock"), what="the calls log", wait=True):
+    with writing(project):
         for path in sorted(project.state("calls").glob("*.jsonl")):
             with path.open("rb") as stream:
                 try:
@@ -161,6 +166,22 @@ def write_calls(project: Project, frame: "pd.DataFrame", *, part: str) -> None:
         parts = sorted(folder.glob("part-*.parquet"))
         if len(parts) > PARTS_MAX:
             _merge(parts)
+
+
+def drop_calls(project: Project, call_ids: Collection[str]) -> None:
+    """Take calls out of the log's partitions; the caller holds the log's lock."""
+    import pandas as pd
+
+    for path in sorted(project.data("calls").glob("date=*/part-*.parquet")):
+        if not pd.read_parquet(path, columns=["call_id"])["call_id"].isin(call_ids).any():
+            continue
+        rows = pd.read_parquet(path)
+        kept = rows[~rows["call_id"].isin(call_ids)]
+        if kept.empty:
+            path.unlink()
+            continue
+        with replacing(path) as temporary:
+            kept.to_parquet(temporary, compression="zstd", index=False)
 
 
 def _merge(parts: list[Path]) -> None:
