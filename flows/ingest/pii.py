@@ -99,11 +99,11 @@ _WORDS = rf"(?:[ ,]{{1,2}}(?:{_L}|[\d.'’-]){{1,24}}){{1,6}}"
 
 RULES = (
     Rule("driver_license", _after(_DRIVER, r"[A-Z]{0,2}\d[\d-]{4,18}"), cues=("licen", "dl n")),
+    _number("iban", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", checksums.iban),
     _number("fr_nir", rf"(?<!\d)[1278] ?\d\d ?{_NIR_MONTH} ?(?:\d\d|2[AB]) ?\d{{3}} ?\d{{3}} ?\d\d(?!\d)",
             checksums.fr_nir),
     _number("card", r"(?<![\w.,+-])\d{4}(?:[ -]?\d{4}){2}(?:[ -]?\d{1,7})?(?![\d-])", checksums.card),
     _number("card", r"(?<![\w.,+-])3\d{3}[ -]?\d{6}[ -]?\d{4,5}(?![\d-])", checksums.card),
-    _number("iban", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", checksums.iban),
     _number("de_tax_id", r"(?<![\d.,-])[1-9]\d ?\d{3} ?\d{3} ?\d{3}(?![\d-]|[.,]\d)", checksums.de_tax_id),
     _number("us_ssn", r"(?<![\d-])\d ?\d ?\d ?- ?\d ?\d ?- ?\d ?\d ?\d ?\d(?![\d-])", checksums.us_ssn, "-"),
     Rule("us_ssn", _after(r"ssn|social security(?: number)?", r"\d{3}[ .]?\d{2}[ .]?\d{4}"), checksums.us_ssn,
