@@ -184,7 +184,8 @@ def _plan_more(options: argparse.Namespace) -> int:
     config = gateconfig.read_config(options.config)
     baseline, candidate = (gatefile.read_scores(path) for path in _both(options))
     found = gatecheck.compare(baseline, candidate, config, look=options.look)
-    known = gateplan.undecided(baseline, candidate, found, config)
+    sides = (gatecheck.checked_scores(side, found.specs, config) for side in (baseline, candidate))
+    known = gateplan.undecided(found.result.metrics, found.specs, *sides)
     terms = Terms(config.alpha, options.power, options.usd_per_call, options.max_usd, len(found.specs))
     bought = gateplan.offer(known, terms, look=options.look)
     _say(options, {"verdict": found.result.verdict} | bought.to_json(), found.notes, lambda: [bought.sentence()])
@@ -241,4 +242,4 @@ def _say(options: argparse.Namespace, answer: Any, notes: Iterable[str], lines: 
     for text in [json.dumps(answer, indent=2, allow_nan=False)] if options.json else lines():
         output.line(text)
     for note in notes:
-        sys.stderr.write(f"note: {note}\n")
+        output.note(note)

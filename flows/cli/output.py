@@ -16,6 +16,11 @@ def line(text: str = "") -> None:
     sys.stdout.flush()
 
 
+def note(text: str) -> None:
+    """Print one line for people to standard error, likewise without control characters."""
+    sys.stderr.write(f"note: {_CONTROL.sub('', text)}\n")
+
+
 def table(rows: list[tuple[str, str]]) -> None:
     """Print pairs as two aligned columns, the second wrapped to the terminal's width."""
     width = max((len(name) for name, _ in rows), default=0)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.evaluate.evidence import Known, Option, Terms, best, components, later_looks, options
-from flows.evaluate.gatecheck import Comparison, checked_scores
-from flows.evaluate.gateconfig import GateConfig
-from flows.evaluate.gatefile import ScoreFile
+from flows.stats.effects import MetricSpec
+from flows.stats.gate import MetricVerdict
 from flows.stats.planning import Design, detectable_drop, pass_power
+from flows.stats.scores import Scores
 from flows.stats.sequential import LOOKS
 
 
@@ -55,14 +55,25 @@ def dollars(value: float) -> str:
     return f"${value:,.2f}" if value >= 0.1 else f"${value:.2g}"
 
 
-def undecided(baseline: ScoreFile, candidate: ScoreFile, found: Comparison, config: GateConfig) -> dict[str, Known]:
-    """Return what is known of each metric that the gate left inconclusive."""
-    before, after = (checked_scores(side, found.specs, config) for side in (baseline, candidate))
+def undecided(
+    metrics: Mapping[str, MetricVerdict],
+    specs: Mapping[str, MetricSpec],
+    before: Mapping[str, Scores],
+    after: Mapping[str, Scores],
+) -> dict[str, Known]:
+    """Return what is known of each metric that a gate left inconclusive.
+
+    Args:
+        metrics: The gate's verdicts; those that compare nothing in `before` and `after` are left out.
+        specs: How each metric is read.
+        before: The baseline's scores per metric.
+        after: The candidate's.
+    """
     known = {}
-    for name, metric in found.result.metrics.items():
-        if metric.verdict == "inconclusive" and metric.effect.se > 0:
+    for name, metric in metrics.items():
+        if metric.verdict == "inconclusive" and metric.effect.se > 0 and name in before and name in after:
             within, ours, theirs = components(before[name], after[name])
-            known[name] = Known(metric.effect, found.specs[name], within, ours, theirs)
+            known[name] = Known(metric.effect, specs[name], within, ours, theirs)
     return known
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flows.evaluate.decide import Judgement
+from flows.evaluate.gateplan import Offer
 from flows.evaluate.paragraph import paragraph
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.registry import METRICS
@@ -23,14 +24,15 @@ def verdict_json(
     cost_usd: float | None,
     overdue: Mapping[str, str],
     notes: list[str],
+    evidence: Offer,
 ) -> dict[str, Any]:
-    """Return the content of `verdict.json`."""
+    """Return the content of `verdict.json`; `evidence` is what would decide metrics that are inconclusive."""
     judged = {name: verdict.to_json() for name, verdict in found.result.metrics.items()}
     return {
         "release_id": release,
         "baseline_release_id": baseline,
         "verdict": found.result.verdict,
-        "paragraph": paragraph(release, baseline, found, params),
+        "paragraph": " ".join([paragraph(release, baseline, found, params), *_to_decide(evidence)]),
         "metrics": {name: value | {"margin": params.margin(name)} for name, value in judged.items() if ":" not in name},
         "informed": {name: verdict.to_json() for name, verdict in found.informed.items()},
         "guardrails": {name: _guardrail(name, judged, found, params, overdue) for name in params.guardrails},
@@ -41,7 +43,12 @@ def verdict_json(
         "alpha": params.alpha,
         "cost_usd": cost_usd,
         "notes": notes,
+        "evidence": evidence.to_json() if evidence.known else None,
     }
+
+
+def _to_decide(evidence: Offer) -> list[str]:
+    return [f"To decide: {evidence.sentence()}"] if evidence.known else []
 
 
 def _guardrail(

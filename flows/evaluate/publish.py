@@ -8,10 +8,13 @@ from flows.core.contracts import ANSWERS, SCORES
 from flows.core.files import read_json, write_json, write_text
 from flows.core.runs import Job, RunRecord
 from flows.core.tables import read_table, write_table
-from flows.evaluate.decide import decide, overdue
+from flows.evaluate.decide import Judgement, by_metric, decide, overdue
+from flows.evaluate.evidence import Terms
+from flows.evaluate.gateplan import Offer, offer, undecided
 from flows.evaluate.outputs import by_type, flat_metrics, verdict_json, worst_questions
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.plan import Plan
+from flows.evaluate.registry import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +41,7 @@ def publish(
     verdict = verdict_json(
         todo.release_id, todo.baseline_id, found, params,
         cost_usd=cost, overdue=overdue(params, today), notes=notes,
+        evidence=evidence_for(found, scores, baseline, params, cost_per_answer=cost / len(answers) if cost else None),
     )  # fmt: skip
     write_table(folder / "answers.parquet", answers, ANSWERS)
     write_table(folder / "scores.parquet", scores, SCORES)
@@ -53,6 +57,17 @@ def publish(
     record.counts = {"questions": found.n_questions, "documents": found.n_documents, "answers": len(answers),
                      "failed_answers": int(answers["error"].notna().sum())}  # fmt: skip
     record.summary = verdict["paragraph"]
+
+
+def evidence_for(
+    found: Judgement, scores: "pd.DataFrame", baseline: "pd.DataFrame | None", params: EvaluateParams, *,
+    cost_per_answer: float | None,
+) -> Offer:  # fmt: skip
+    """Return what would decide the gated metrics that are inconclusive, at the price of today's answers."""
+    theirs = {} if baseline is None else by_metric(baseline)
+    specs = {name: METRICS[name].spec(params.margin(name)) for name in theirs}
+    known = undecided(found.result.metrics, specs, theirs, by_metric(scores))
+    return offer(known, Terms(params.alpha, usd_per_call=cost_per_answer, tested=len(found.result.metrics)))
 
 
 def _tables(job: Job, release_id: str) -> tuple["pd.DataFrame", "pd.DataFrame"]:

@@ -9,9 +9,12 @@ from flows.core.contracts import SCORES
 from flows.core.errors import ParamsError
 from flows.core.tables import check
 from flows.evaluate.decide import by_metric, decide, overdue
+from flows.evaluate.evidence import Terms
+from flows.evaluate.gateplan import offer
 from flows.evaluate.outputs import by_type, flat_metrics, verdict_json, worst_questions
 from flows.evaluate.paragraph import paragraph
 from flows.evaluate.params import EvaluateParams
+from flows.evaluate.publish import evidence_for
 
 TODAY = date(2026, 12, 1)
 RELEASE, PRODUCTION = "a" * 32, "b" * 32
@@ -205,7 +208,10 @@ def test_wrong_params_are_named(values, message):
 def test_the_verdict_has_the_gates_fields_and_is_json():
     same, values = noisy(0.8), {"guardrails": {"correctness": RAIL | {"low": 0.5}}}
     found = verdict(table(same), table(same, release=PRODUCTION), **values)
-    written = verdict_json(RELEASE, PRODUCTION, found, params(**values), cost_usd=0.0, overdue={}, notes=[])
+    written = verdict_json(
+        RELEASE, PRODUCTION, found, params(**values), cost_usd=0.0, overdue={}, notes=[], evidence=offer({}, Terms())
+    )
+    assert written["evidence"] is None
     assert json.loads(json.dumps(written, allow_nan=False)) == written
     assert {
         "effect",
@@ -223,6 +229,29 @@ def test_the_verdict_has_the_gates_fields_and_is_json():
     assert (rail["verdict"], rail["owner"], rail["review"]) == ("pass", "ann", "in time")
     assert rail["mean"] == pytest.approx(same.mean())
     assert written["n_questions"] == 200
+
+
+def test_an_undecided_verdict_says_what_would_decide_it_and_at_what_price():
+    before = np.tile([1.0, 1.0, 1.0, 0.0], 15)
+    after = before.copy()
+    after[[0, 1, 2, 4, 5, 6]], after[[3, 7, 11, 15, 19]] = 0.0, 1.0
+    scores, baseline = table(after), table(before, release=PRODUCTION)
+    found = verdict(scores, baseline)
+    evidence = evidence_for(found, scores, baseline, params(), cost_per_answer=0.01)
+    written = verdict_json(RELEASE, PRODUCTION, found, params(), cost_usd=0.6, overdue={}, notes=[], evidence=evidence)
+    best = written["evidence"]["best"]
+    assert best["cost_usd"] == pytest.approx(0.01 * best["calls"])
+    assert best["metrics"]["correctness"]["p_pass"] > 0
+    assert "To decide: " in written["paragraph"]
+    assert json.loads(json.dumps(written, allow_nan=False)) == written
+
+
+def test_with_nothing_in_production_there_is_no_evidence_to_buy():
+    scores = table(noisy(0.8))
+    values = {"guardrails": {"correctness": RAIL | {"low": 0.8}}}
+    found = verdict(scores, **values)
+    assert found.result.verdict == "inconclusive"
+    assert not evidence_for(found, scores, None, params(**values), cost_per_answer=None).known
 
 
 def test_flat_metrics_and_metrics_by_type_agree():
