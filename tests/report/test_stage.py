@@ -40,6 +40,7 @@ def operated(tmp_path_factory):
     return project
 
 
+@pytest.mark.slow
 def test_what_is_known_is_shown_with_its_artifact(operated):
     stage.run(str(operated.root))
 
@@ -51,6 +52,7 @@ def test_what_is_known_is_shown_with_its_artifact(operated):
     assert acting(text) == []
 
 
+@pytest.mark.slow
 def test_the_same_artifacts_give_the_same_bytes_and_then_nothing_to_do(operated):
     stage.run(str(operated.root), force=True)
     first = html(operated)
@@ -61,6 +63,7 @@ def test_the_same_artifacts_give_the_same_bytes_and_then_nothing_to_do(operated)
     assert html(operated) == first
 
 
+@pytest.mark.slow
 def test_the_tables_beside_it_hold_the_numbers(operated):
     stage.run(str(operated.root))
 

@@ -62,7 +62,7 @@ def test_more_metrics_share_one_budget():
 def test_z_has_the_tail_of_t(t, df):
     z = normal_z(t, 1.0, df)
     tail = stats.t.sf(abs(t), df)
-    assert np.sign(z) == np.sign(t) or abs(t) < 1e-9
+    assert np.sign(z) == np.sign(t) or abs(t) < 1e-7  # scipy rounds the tail of a smaller t to one half
     assert stats.norm.sf(abs(z)) == pytest.approx(max(tail, np.finfo(float).tiny), rel=1e-6)
 
 
