@@ -149,7 +149,7 @@ def _judged(options: argparse.Namespace, baseline: Any, candidate: Any, found: A
     if lost:
         yield ""
         yield f"The {len(lost)} questions that lost most:"
-        yield from gatetext.worst_table(lost, (baseline.texts.get("answer", {}), candidate.texts.get("answer", {})))
+        yield from gatetext.worst_table(lost, baseline.texts, candidate.texts)
     if found.result.verdict == "inconclusive" and not options.look:
         yield ""
         yield "What would decide it: llmops gate plan --baseline … --candidate … [--usd-per-call USD] [--max-usd USD]"

@@ -19,6 +19,7 @@ from flows.stats.scores import FloatArray, Scores, TextArray
 
 COLUMNS = ("question_id", "document_id", "sample", "metric", "score")
 BASELINE_NIGHT = -1
+NUMBER_END = 2**53  # from here on a float skips whole numbers
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 Columns = Mapping[str, Sequence[Any]]
@@ -114,7 +115,7 @@ def _read(path: Path) -> Columns:
     try:
         return reader(path)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ContractError(f"{path.name} is not readable: {error}. Write it as UTF-8 again.") from None
+        raise ContractError(f"{path.name} is not readable: {error}. Write it again, in UTF-8.") from None
 
 
 def _read_csv(path: Path) -> Columns:
@@ -142,7 +143,7 @@ def _read_jsonl(path: Path) -> Columns:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ContractError(f"{path.name}, line {number} is no JSON: {error}. Mend the line.") from None
         if not isinstance(row, dict):
             raise ContractError(f"{path.name}, line {number} is no object. Write one {{…}} with the columns per line.")
@@ -157,7 +158,7 @@ def _read_parquet(path: Path) -> Columns:
 
     try:
         columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise ContractError(f"{path.name} is no readable Parquet file: {error}. Write it again.") from None
     return columns
 
@@ -192,12 +193,13 @@ def _require_one_release(name: str, columns: Columns) -> None:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)
+    """Return an id as text that can be printed; empty for None and NaN."""
+    return "" if value is None or value != value else str(value).encode("utf-8", "replace").decode()
 
 
 def _whole_numbers(name: str, column: str, columns: Columns, *, at_least: int) -> NDArray[np.int64]:
     found = [_number(value) for value in columns[column]]
-    wrong = [number is None or not number.is_integer() or number < at_least for number in found]
+    wrong = [number is None or not number.is_integer() or not at_least <= number < NUMBER_END for number in found]
     _refuse_rows(name, column, wrong, "no whole number", f"Count from {at_least}")
     return np.array(found, dtype=np.int64)
 
@@ -215,7 +217,7 @@ def _number(value: Any) -> float | None:
         return _TRUTH[value.strip().lower()]
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -14,6 +14,8 @@ from flows.stats.ecusum import AlarmPolicy
 from flows.stats.effects import MetricSpec
 from flows.stats.gate import MetricVerdict
 
+Texts = Mapping[str, Mapping[str, str]]  # column -> question id -> text
+
 VERDICT_WORDS = {
     "pass": "the candidate passes: it is shown not to be worse by more than what is tolerated",
     "fail": "the candidate fails: it is shown to be worse",
@@ -130,17 +132,19 @@ def _row(name: str, metric: MetricVerdict, spec: MetricSpec) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def worst_table(lost: list[LostQuestion], texts: tuple[Mapping[str, str], Mapping[str, str]]) -> list[str]:
-    """Return the lines on the worst questions, with both answers below each where the files have them."""
+def worst_table(lost: list[LostQuestion], baseline: Texts, candidate: Texts) -> list[str]:
+    """Return the lines on the worst questions, each with its words and both answers where the files have them."""
     rows = [("question", "document", "metric", "baseline", "candidate")]
     rows += [(q.question_id, q.document_id, q.metric, number(q.baseline), number(q.candidate)) for q in lost]
     header, *lines = aligned(rows)
     found = [header]
     for question, line in zip(lost, lines, strict=True):
-        found.append(line)
-        for side, answers in zip(("baseline", "candidate"), texts, strict=True):
-            if question.question_id in answers:
-                found.append(f"    {side:<9} {' '.join(answers[question.question_id].split())}")
+        asked, *said = (
+            " ".join(side.get(column, {}).get(question.question_id, "").split())
+            for side, column in ((baseline, "question"), (baseline, "answer"), (candidate, "answer"))
+        )
+        found += [line, *([f"    asked     {asked}"] if asked else [])]
+        found += [f"    {side:<9} {text}" for side, text in zip(("baseline", "candidate"), said, strict=True) if text]
     return found
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.cli.main import build_parser, main
 from flows.evaluate.gatetext import FLAG_WORDS
@@ -261,6 +263,24 @@ def test_the_page_shows_the_config_and_every_field():
     assert CONFIG.strip() in PAGE.replace("   # natural log: +10 %", "")
     assert [name for name in [*FIELDS, *COLUMNS] if f"`{name}`" not in PAGE] == []
     assert [flag for flag in FLAG_WORDS if f"`{flag}`" not in PAGE] == []
+
+
+CELLS = st.sampled_from(
+    ["", "q1", "d1", "0", "1", "-1", "0.5", "nan", "inf", "1e400", "m", "x,y", '"', "\n", "\x00", "é"]
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=4, max_size=6), max_size=8), st.booleans())
+@settings(max_examples=20)
+def test_whatever_a_file_holds_the_answer_is_one_of_the_exit_codes(tmp_path_factory, content, quoted):
+    folder = tmp_path_factory.mktemp("any")
+    path = folder / "any.csv"
+    if quoted:
+        write(path, content)
+    else:
+        path.write_text("\n".join([",".join(COLUMNS), *(",".join(row) for row in content)]))
+
+    assert main(["gate", "--baseline", str(path), "--candidate", str(path), "--json"]) in {0, 1, 3, 4}
 
 
 @pytest.mark.parametrize("command", re.findall(r"^llmops (gate .+?)(?:\s+#.*)?$", PAGE, re.M))

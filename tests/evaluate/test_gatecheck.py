@@ -145,9 +145,12 @@ def test_both_answers_stand_side_by_side():
     after = scores("b.csv", m=np.where(np.arange(80) == 2, 0.0, ALTERNATING))
     lost = lost_questions(GOOD, after, compare(GOOD, after, config()), 1)
 
-    lines = worst_table(lost, ({"q2": "Ten\nlitres."}, {"q2": "No idea."}))
+    before = {"question": {"q2": "How much?"}, "answer": {"q2": "Ten\nlitres."}}
+    lines = worst_table(lost, before, {"answer": {"q2": "No idea."}})
 
-    assert [" ".join(line.split()) for line in lines[2:]] == ["baseline Ten litres.", "candidate No idea."]
+    assert [" ".join(line.split()) for line in lines[2:]] == [
+        "asked How much?", "baseline Ten litres.", "candidate No idea."
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

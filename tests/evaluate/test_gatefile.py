@@ -116,6 +116,7 @@ def test_a_pair_that_stands_twice_is_named(tmp_path):
         (("q", "d", "first", "m", 1), "column 'sample' is no whole number in data row(s) 2"),
         (("q", "d", 0.5, "m", 1), "column 'sample' is no whole number"),
         (("q", "d", -1, "m", 1), "Count from 0"),
+        (("q", "d", 10**30, "m", 1), "column 'sample' is no whole number"),
         (("", "d", 0, "m", 1), "column 'question_id' is empty in data row(s) 2"),
         (("q", "d", 0, "", 1), "column 'metric' is empty"),
         (("q", "d", 0, "m", "inf"), "infinite score"),
@@ -147,6 +148,12 @@ def test_an_empty_file_was_not_evaluated(tmp_path, text):
     [
         ("a.jsonl", b'{"question_id": "q"', "line 1 is no JSON"),
         ("a.jsonl", b"[1]\n", "line 1 is no object"),
+        ("a.jsonl", b"[" * 100_000, "line 1 is no JSON"),
+        (
+            "a.jsonl",
+            b'{"question_id": "q", "document_id": "d", "sample": 0, "metric": "m", "score": 1' + b"0" * 400 + b"}",
+            "'score' is no number",
+        ),
         ("a.jsonl", b"\n", "is empty"),
         ("a.csv", b"\xff\xfe\x00", "not readable"),
         ("a.csv", b'question_id,score\n"q,1', "not readable"),
@@ -159,6 +166,13 @@ def test_a_damaged_file_is_named(tmp_path, name, content, expected):
 
     with pytest.raises(ContractError, match=expected):
         read_scores(tmp_path / name)
+
+
+def test_an_id_that_cannot_be_printed_is_made_printable(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"question_id": "\\ud800", "document_id": "d", "sample": 0, "metric": "m", "score": 1}')
+
+    assert read_scores(path).question_id.tolist() == ["?"]
 
 
 def test_a_path_that_leads_nowhere_or_to_another_format_is_wrong_usage(tmp_path):
