@@ -5,7 +5,7 @@ changes nothing, which is what makes the stage repeatable.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from flows.testset.questions import simple_questions
 from flows.testset.selection import Selection, spread
 from flows.testset.situational import situational_questions
 from flows.testset.spans import Version
+from flows.testset.topics import topics_of
 from flows.testset.unanswerable import unanswerable_questions
 
 if TYPE_CHECKING:
@@ -57,10 +58,11 @@ def build(
     if documents.empty:
         raise InputError("table 'documents' is empty: there is nothing to ask about. See data/ingest/quarantine.")
     versions = versions_of(documents)
-    corpus = _corpus(documents, versions, params.languages)
+    corpus = corpus_of(documents, versions, params.languages)
+    topics = topics_of(corpus, params.topics)
     followed = follow(stored, versions, corpus.vocabulary)
     rejections = Rejections()
-    selection = Selection(params, rejections)
+    selection = Selection(params, rejections, topics)
     for item in followed.questions:
         selection.keep(item.draft, live=not item.stale)
     found = [*simple_questions(corpus), *(propose(corpus) if propose else ())]
@@ -79,7 +81,7 @@ def build(
     for number, (question_type, drafts) in enumerate(made, start=1):
         selection.add(question_type, list(drafts()), rules)
         progress("question types", number, len(made))
-    return table_of(followed.questions, selection.chosen), rejections, followed
+    return table_of(followed.questions, selection.chosen, topics), rejections, followed
 
 
 def versions_of(documents: "pd.DataFrame") -> dict[str, Version]:
@@ -88,7 +90,7 @@ def versions_of(documents: "pd.DataFrame") -> dict[str, Version]:
     return {name: Version(version, text) for name, version, text in zip(*columns, strict=True)}
 
 
-def _corpus(documents: "pd.DataFrame", versions: dict[str, Version], languages: Sequence[str]) -> Corpus:
+def corpus_of(documents: "pd.DataFrame", versions: dict[str, Version], languages: Sequence[str]) -> Corpus:
     """Read the documents that templates fit, equal texts once."""
     readable = documents[documents["language"].isin(languages)].sort_values("source_uri")
     first = readable.drop_duplicates("document_version")
@@ -103,15 +105,20 @@ def _passes(draft: Draft, rules: Filter, rejections: Rejections) -> bool:
     return reason is None
 
 
-def table_of(existing: Sequence[Existing], chosen: Sequence[Draft] = ()) -> "pd.DataFrame":
-    """Return the table `questions`, sorted by id."""
+def table_of(
+    existing: Sequence[Existing], chosen: Sequence[Draft] = (), topics: Mapping[str, str] | None = None
+) -> "pd.DataFrame":
+    """Return the table `questions`, sorted by id; `topics` are those of the documents."""
     import pandas as pd
 
     old = [_row(item.draft, item.question_id, item.reviewed_by, item.stale) for item in existing]
     new = [_row(draft, draft.question_id, None, False) for draft in chosen]
     if not old + new:
         return empty(QUESTIONS)
-    return pd.DataFrame(old + new).sort_values("question_id", ignore_index=True)
+    table = pd.DataFrame(old + new).sort_values("question_id", ignore_index=True)
+    places = zip(table["document_id"], table["topic"], strict=True)
+    table["topic"] = [(topics or {}).get(document, topic) for document, topic in places]
+    return table
 
 
 def _row(draft: Draft, question_id: str, reviewed_by: str | None, stale: bool) -> dict[str, object]:

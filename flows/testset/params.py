@@ -25,6 +25,7 @@ class TestsetParams(Section):
         WANTED,
         description="Questions wanted per type; fewer are made where the corpus does not give them.",
     )
+    topics: int = Field(12, ge=1, le=200, description="Topics that the documents are sorted into.")
     questions_per_document_max: int = Field(8, ge=1, le=1000, description="No document gets more questions than this.")
     languages: tuple[str, ...] = Field(
         ("en", "und"), description="Languages the offline templates may be used on; `und` = undetermined."

@@ -1,12 +1,12 @@
 """Choose which good questions enter the test set: spread over documents and methods, by seed.
 
 Existing questions come first and are never exchanged for others; new ones fill what is missing.
-In a corpus of no more documents than wanted questions, a document without any question gets one
-even when the number is reached, so that what is new is asked about.
+A document without any question gets one even when the number is reached, so that what is new is
+asked about; in a corpus of more documents than wanted questions, a topic without any does.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from flows.core.ids import sha256
@@ -18,10 +18,11 @@ from flows.testset.params import TestsetParams
 class Selection:
     """The questions of the set so far; `add` fills one type."""
 
-    def __init__(self, params: TestsetParams, rejections: Rejections) -> None:
-        self.params, self.rejections = params, rejections
+    def __init__(self, params: TestsetParams, rejections: Rejections, topics: Mapping[str, str]) -> None:
+        self.params, self.rejections, self.topics = params, rejections, topics
         self.chosen: list[Draft] = []
         self._per_document: Counter[str] = Counter()
+        self._per_topic: Counter[str] = Counter()
         self._per_type: Counter[str] = Counter()
         self._terms: dict[str, list[frozenset[str]]] = defaultdict(list)
         self._ids: set[str] = set()
@@ -38,8 +39,8 @@ class Selection:
         if not wanted:
             return
         for draft in spread(drafts, self.params.seed):
-            covered = bool(self._per_document[draft.document_id]) or len(rules.corpus.sources) > wanted
-            if self._per_type[question_type] >= wanted and (covered or question_type != "simple"):
+            covered = question_type != "simple" or self._covered(draft, few=len(rules.corpus.sources) <= wanted)
+            if self._per_type[question_type] >= wanted and covered:
                 continue
             if draft.document_id and self._per_document[draft.document_id] >= self.params.questions_per_document_max:
                 continue
@@ -47,6 +48,11 @@ class Selection:
                 self._ids.add(draft.question_id)
                 self.chosen.append(draft)
                 self._count(draft)
+
+    def _covered(self, draft: Draft, *, few: bool) -> bool:
+        """Say whether its document has a question or, where documents are many, its topic has one."""
+        topic = self.topics.get(draft.document_id, "")
+        return bool(self._per_document[draft.document_id]) or (not few and bool(self._per_topic[topic]))
 
     def _good(self, draft: Draft, rules: Filter) -> bool:
         reason = rules.reason(draft)
@@ -63,6 +69,7 @@ class Selection:
         self._terms[draft.question_type].append(draft.terms)
         if draft.document_id:
             self._per_document[draft.document_id] += 1
+            self._per_topic[self.topics.get(draft.document_id, "")] += 1
 
 
 def spread(drafts: Sequence[Draft], seed: int) -> Iterator[Draft]:

@@ -112,10 +112,11 @@ def test_a_new_document_gets_a_question_even_when_the_number_is_reached(zoo, fra
     assert after["document_id"].nunique() == 2
 
 
-def test_a_large_corpus_keeps_to_the_number_that_is_wanted(framed):
+def test_a_large_corpus_keeps_to_the_number_that_is_wanted_and_one_per_topic_beyond(framed):
     many = {f"{n}.md": f"# Thing {n}\n\nA gadget{n} is the tool that turns iron into number {n}.\n" for n in range(30)}
-    table, _, _ = made(framed(many), params=TestsetParams(questions_per_type={"simple": 10}))
-    assert len(table) == 10
+    table, _, _ = made(framed(many), params=TestsetParams(questions_per_type={"simple": 10}, topics=5))
+    assert 10 <= len(table) <= 10 + 5
+    assert table["topic"].nunique() == 5
 
 
 def test_no_document_gets_more_than_its_share(zoo_frame):
