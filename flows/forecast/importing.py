@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from flows.core.calls import drop_calls, write_calls, writing
 from flows.core.contracts import CALLS
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as arrow
 
 BATCH_ROWS = 20_000  # held as Python values at once
-FLUSH_ROWS = 1_000_000  # held in memory and published at once
+FLUSH_ROWS = 500_000  # held in memory and published at once
 
 
 @dataclass
@@ -45,12 +46,29 @@ class Report:
     blank: int = 0
     not_calls: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    demoted: int = 0  # rows taken back out of the log, because another version of them came
+    demoted: int = 0  # older rows taken back out of the log, because another version of them came
+    fresh: list[npt.NDArray[np.uint64]] = field(default_factory=list, repr=False)  # what this import has kept
+
+    def keep(self, call_ids: "pd.Series[str]") -> None:
+        """Count rows that are in the log now."""
+        self.kept += len(call_ids)
+        self.fresh.append(_short(call_ids))
+
+    def demote(self, call_ids: "pd.Series[str]") -> None:
+        """Count rows that leave the log: those of this import change their fate, the others had theirs."""
+        own = sum(int(np.isin(_short(call_ids), kept).sum()) for kept in self.fresh)
+        self.kept -= own
+        self.rejected[CONFLICT] += own
+        self.demoted += len(call_ids) - own
 
     def check(self) -> None:
         """Hold the conservation law: every record has exactly one fate."""
         fates = self.kept + self.copies + self.blank + self.not_calls + sum(self.rejected.values())
         assert fates == self.records, f"{self.records} records have {fates} fates"
+
+
+def _short(call_ids: "pd.Series[str]") -> npt.NDArray[np.uint64]:
+    return np.array([int(call_id[:16], 16) for call_id in call_ids], dtype=np.uint64)
 
 
 def import_files(
@@ -181,7 +199,7 @@ def _publish(project: Project, batch: _Batch, report: Report) -> None:
         if wrong:
             drop_calls(project, wrong)
         _write(project, table, keep)
-    report.kept += int(keep.sum())
+    report.keep(table["call_id"].to_pandas()[keep])
 
 
 def _split(
@@ -203,7 +221,7 @@ def _split(
     keep = ~copy & ~conflict
     demoted = stored[stored["call_id"].isin(several)]
     report.copies += int(copy.sum())
-    report.demoted += len(demoted)
+    report.demote(demoted["call_id"])
     report.rejected[CONFLICT] += int(conflict.sum())
     rows = [*new[conflict].itertuples(index=False, name=None), *((*row, "", 0) for row in demoted.to_numpy().tolist())]
     found = [

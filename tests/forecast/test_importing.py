@@ -118,6 +118,16 @@ def test_a_contradiction_that_comes_later_takes_the_row_out_of_the_log_again(bri
     assert state(project) == before
 
 
+def test_publishing_in_pieces_counts_the_same(bring, project, monkeypatch):
+    monkeypatch.setattr("flows.forecast.importing.FLUSH_ROWS", 2)
+    rows = [OK | {"event_id": f"e{i}"} for i in range(5)]
+
+    report = bring(*rows, rows[0], rows[1] | {"completion_tokens": 999})
+
+    assert (report.kept, report.copies, dict(+report.rejected), report.demoted) == (4, 1, {"id_conflict": 2}, 0)
+    assert len(read_calls(project)) == 4
+
+
 @pytest.mark.slow
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
