@@ -25,6 +25,7 @@ from flows.testset.questions import simple_questions
 from flows.testset.selection import Selection, spread
 from flows.testset.situational import situational_questions
 from flows.testset.spans import Version
+from flows.testset.splits import Split, part_of
 from flows.testset.topics import topics_of
 from flows.testset.unanswerable import unanswerable_questions
 
@@ -42,6 +43,7 @@ def build(
     *,
     propose: Propose | None = None,
     progress: Progress = silent,
+    split: Split = "gate",
 ) -> tuple["pd.DataFrame", Rejections, Followed]:
     """Return the new test set, why drafts were refused, and what became of the stored questions.
 
@@ -51,6 +53,7 @@ def build(
         params: What is wanted.
         propose: One more source of simple questions, such as a model; the same rules apply to it.
         progress: Told after each question type.
+        split: Which side of the documents to ask about.
 
     Raises:
         InputError: There is no document to ask about.
@@ -59,20 +62,21 @@ def build(
         raise InputError("table 'documents' is empty: there is nothing to ask about. See data/ingest/quarantine.")
     versions = versions_of(documents)
     corpus = corpus_of(documents, versions, params.languages)
+    part = part_of(corpus, split, params.train_share)
     topics = topics_of(corpus, params.topics)
-    followed = follow(stored, versions, corpus.vocabulary)
+    followed = follow(stored, versions, corpus.vocabulary, params.train_share)
     rejections = Rejections()
     selection = Selection(params, rejections, topics)
     for item in followed.questions:
         selection.keep(item.draft, live=not item.stale)
-    found = [*simple_questions(corpus), *(propose(corpus) if propose else ())]
+    found = [*simple_questions(corpus), *(propose(part) if propose else ())]
     rules = Filter.of(corpus, params, found)
-    good = [draft for draft in found if _passes(draft, rules, rejections)]
+    good = [draft for draft in found if draft.document_id in part.by_id and _passes(draft, rules, rejections)]
     pool = list(islice(spread(good, params.seed), POOL_PER_QUESTION * sum(params.questions_per_type.values())))
     made: tuple[tuple[str, Callable[[], Iterable[Draft]]], ...] = (
         ("simple", lambda: good),
         ("complex", lambda: complex_questions(pool)),
-        ("distracting", lambda: distracting_questions(corpus, pool, params.seed)),
+        ("distracting", lambda: distracting_questions(part, pool, params.seed)),
         ("situational", lambda: situational_questions(pool)),
         ("double", lambda: double_questions(pool)),
         ("conversational", lambda: conversational_questions(pool)),

@@ -15,6 +15,7 @@ from flows.testset.follow import MARKS, Existing, is_marked
 from flows.testset.imports import Library, merge, problems, taken_in
 from flows.testset.params import TestsetParams
 from flows.testset.records import read_records, refuse, write_records
+from flows.testset.splits import Split
 from flows.testset.status import status
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def add_to(verbs: Any) -> None:
     out = _add(verbs, "export", "write the questions for people or for another tool", export)
     out.add_argument("file", metavar="FILE")
     out.add_argument("--format", choices=FORMATS, help="csv and jsonl are complete (default: by the file's name)")
+    out.add_argument("--split", choices=get_args(Split), default="gate", help="the other side is for training only")
     into = _add(verbs, "import", "take questions from a CSV or JSONL file into the test set", import_)
     into.add_argument("file", metavar="FILE")
     into.add_argument(
@@ -54,7 +56,8 @@ def export(options: argparse.Namespace) -> int:
     """Write the stored questions; other tools get only those that hold."""
     path = Path(options.file)
     to: Format = options.format or ("csv" if path.suffix.lower() == ".csv" else "jsonl")
-    table = stage.stored_questions(Project.open(options.project))
+    project = Project.open(options.project)
+    table = stage.stored_questions(project) if options.split == "gate" else stage.training_questions(project)
     if table.empty:
         raise InputError("there are no questions to export. Run `llmops testset`.")
     chosen = table if to in OWN else table[~table["stale"]]

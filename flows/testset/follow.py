@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.testset.drafts import Draft
 from flows.testset.spans import Span, Version, anchor_all
+from flows.testset.splits import in_training
 from flows.testset.unanswerable import still_absent
 
 if TYPE_CHECKING:
@@ -44,17 +45,20 @@ class Followed:
     retired: int
 
 
-def follow(frame: "pd.DataFrame", documents: Mapping[str, Version], vocabulary: frozenset[str]) -> Followed:
+def follow(
+    frame: "pd.DataFrame", documents: Mapping[str, Version], vocabulary: frozenset[str], train_share: float
+) -> Followed:
     """Look at every stored question in the light of the current documents.
 
     Args:
         frame: The stored table `questions`.
         documents: Current version of every document by id.
         vocabulary: Content stems of the corpus.
+        train_share: Share of documents that are for training; a question about one is not asked.
     """
     stored = [existing_of(row) for row in frame.to_dict("records")]
     seen = [_now(item, documents, vocabulary) for item in stored]
-    kept = tuple(item for item in seen if item is not None)
+    kept = tuple(_held_back(item, train_share) for item in seen if item is not None)
     return Followed(kept, retired=len(seen) - len(kept))
 
 
@@ -96,6 +100,11 @@ def _now(item: Existing, documents: Mapping[str, Version], vocabulary: frozenset
     if spans is None:
         return replace(item, stale=True)
     return replace(item, draft=replace(draft, spans=spans), stale=False, moved=spans != draft.spans)
+
+
+def _held_back(item: Existing, train_share: float) -> Existing:
+    touched = {item.draft.document_id, *(span.document_id for span in item.draft.spans)} - {""}
+    return replace(item, stale=item.stale or any(in_training(name, train_share) for name in touched))
 
 
 def is_marked(origin: str) -> bool:

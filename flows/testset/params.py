@@ -27,6 +27,9 @@ class TestsetParams(Section):
     )
     topics: int = Field(12, ge=1, le=200, description="Topics that the documents are sorted into.")
     questions_per_document_max: int = Field(8, ge=1, le=1000, description="No document gets more questions than this.")
+    train_share: float = Field(
+        0.0, ge=0, lt=1, description="Share of documents kept for training; their questions are exported, never asked."
+    )
     languages: tuple[str, ...] = Field(
         ("en", "und"), description="Languages the offline templates may be used on; `und` = undetermined."
     )

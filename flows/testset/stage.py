@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flows.core.clock import Clock, utc_now
 from flows.core.contracts import DOCUMENTS, QUESTIONS
+from flows.core.errors import UsageError
 from flows.core.files import write_json
 from flows.core.main import run_stage_main
 from flows.core.progress import Progress, silent
@@ -61,6 +62,19 @@ def stored_questions(project: Project) -> "pd.DataFrame":
     if not path.exists():
         return empty(QUESTIONS)
     return read_table(path, QUESTIONS, remedy="Restore it (`dvc checkout`) or delete it to start a new test set")
+
+
+def training_questions(project: Project) -> "pd.DataFrame":
+    """Make the questions about the documents kept for training; they are stored nowhere and never asked.
+
+    Raises:
+        UsageError: No document is kept for training.
+    """
+    params = TestsetParams.load(project)
+    if not params.train_share:
+        raise UsageError("testset.train_share is 0: no document is kept for training. Set it, then `llmops testset`.")
+    documents = read_table(project.data("ingest", "documents.parquet"), DOCUMENTS, remedy="Run `llmops ingest`")
+    return build(documents, empty(QUESTIONS), params, split="train")[0]
 
 
 def _publish(job: Job, record: RunRecord, table: "pd.DataFrame", rejections: Rejections, followed: Followed) -> None:

@@ -8,6 +8,7 @@ from flows.core.tables import read_table
 from flows.testset.build import corpus_of, versions_of
 from flows.testset.follow import follow
 from flows.testset.params import TestsetParams
+from flows.testset.splits import part_of
 from flows.testset.topics import topics_of
 from flows.testset.words import content
 
@@ -49,8 +50,10 @@ def status(project_dir: str = ".") -> Status:
     vocabulary = frozenset().union(*(content(text) for text in documents["text"]))
     params = TestsetParams.load(project)
     versions = versions_of(documents)
-    found = follow(stored, versions, vocabulary)
-    topics = topics_of(corpus_of(documents, versions, params.languages), params.topics)
+    found = follow(stored, versions, vocabulary, params.train_share)
+    corpus = corpus_of(documents, versions, params.languages)
+    named = topics_of(corpus, params.topics)
+    topics = {name: named[name] for name in part_of(corpus, "gate", params.train_share).by_id}
     asked = {topics.get(item.draft.document_id) for item in found.questions if not item.stale}
     return Status(
         live=sum(not item.stale for item in found.questions),

@@ -219,3 +219,12 @@ def test_a_corpus_of_bad_test_sets_is_judged_as_its_manifest_says(
             assert "not asked until repaired" in capsys.readouterr().out, case["path"]
             assert imported(questions())["stale"].any()
     assert len(judged) >= 8
+
+
+def test_training_questions_are_exported_and_never_stored(llmops, zoo_project, questions, tmp_path):
+    zoo_project.params_file.write_text("testset: {train_share: 0.999}\n")
+    stage.run(str(zoo_project.root))
+    llmops("export", tmp_path / "train.jsonl", "--split", "train")
+    exported = {json.loads(line)["question_id"] for line in (tmp_path / "train.jsonl").read_text().splitlines()}
+    assert exported
+    assert not exported & set(questions()["question_id"])
