@@ -5,7 +5,7 @@ and changed content is ever parsed. Parsers run in the confined processes of `wo
 thread per process; a killed run has lost nothing that was kept.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
@@ -18,7 +18,8 @@ from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
 from flows.ingest.parsing import CONFINED, Limits, parse
 from flows.ingest.reading import read
-from flows.ingest.refine import refine_file
+from flows.ingest.refine import Handling, refine_file
+from flows.ingest.releases import Lifted, Release, lifted_for
 from flows.ingest.sniff import media_type
 from flows.ingest.stock import Stock
 from flows.ingest.tokenizer import token_starts, tokenizer_version
@@ -29,7 +30,12 @@ _AGAIN = frozenset({"timeout", "memory"})  # verdicts of a busy machine are not 
 
 
 def prepare(
-    stock: Stock, params: IngestParams, memory: Memory, progress: Progress, key: bytes = b""
+    stock: Stock,
+    params: IngestParams,
+    memory: Memory,
+    progress: Progress,
+    key: bytes = b"",
+    releases: Sequence[Release] = (),
 ) -> dict[str, Prepared]:
     """Return what each input comes to, by address; parse only what is not remembered.
 
@@ -39,13 +45,15 @@ def prepare(
         memory: What earlier runs prepared.
         progress: Told about each new input.
         key: Key of the tokens that stand for personal data.
+        releases: What people have let in.
     """
     shape = shape_id(params, key)
-    keys = {item.uri: _key(item, stock.hashes[item.uri], params, shape) for item in stock.inputs}
+    lifted = {item.uri: lifted_for(releases, item.uri, stock.hashes[item.uri]) for item in stock.inputs}
+    keys = {item.uri: _key(item, stock.hashes[item.uri], params, shape, lifted[item.uri]) for item in stock.inputs}
     done = {uri: _refused(problem) for uri, problem in stock.problems.items()}
     results = {key: memory.recall(key) for key in {keys[item.uri] for item in stock.inputs if item.uri not in done}}
     todo = {keys[item.uri]: item for item in reversed(stock.inputs) if results.get(keys[item.uri], done) is None}
-    for number, (place, result) in enumerate(_prepare_new(todo, stock, params, key), start=1):
+    for number, (place, result) in enumerate(_prepare_new(todo, stock, params, key, lifted), start=1):
         results[place] = result
         if not any(item.code in _AGAIN for item in result.rejections):
             memory.keep(place, result)
@@ -61,23 +69,26 @@ def shape_id(params: IngestParams, key: bytes = b"") -> str:
     return content_id(shaping, *machinery, sha256(key))
 
 
-def _key(item: Found, digest: str, params: IngestParams, shape: str) -> str:
+def _key(item: Found, digest: str, params: IngestParams, shape: str, lifted: Lifted) -> str:
     source = params.sources[item.source]
     columns = source.columns.model_dump() if source.columns else None
-    return content_id(digest, item.suffix, columns, source.access, shape)
+    let_in = {content: sorted(rules) for content, rules in lifted.items()}
+    return content_id(digest, item.suffix, columns, source.access, shape, let_in)
 
 
 def _prepare_new(
-    todo: dict[str, Found], stock: Stock, params: IngestParams, key: bytes
+    todo: dict[str, Found], stock: Stock, params: IngestParams, key: bytes, lifted: Mapping[str, Lifted]
 ) -> Iterator[tuple[str, Prepared]]:
+    def prepare_one(item: Found) -> Prepared:
+        handling = Handling(params, token_starts, key, lifted[item.uri])
+        return _prepare_one(item, stock.hashes[item.uri], handling, pool)
+
     with ParserPool(params) as pool, ThreadPoolExecutor(params.parser_processes) as threads:
-        jobs: Iterable[Prepared] = threads.map(
-            lambda item: _prepare_one(item, stock.hashes[item.uri], params, pool, key), todo.values()
-        )
-        yield from zip(todo, jobs, strict=True)
+        yield from zip(todo, threads.map(prepare_one, todo.values()), strict=True)
 
 
-def _prepare_one(item: Found, digest: str, params: IngestParams, pool: ParserPool, key: bytes) -> Prepared:
+def _prepare_one(item: Found, digest: str, handling: Handling, pool: ParserPool) -> Prepared:
+    params = handling.params
     source = params.sources[item.source]
     limits = Limits.of(params, source.columns)
     try:
@@ -88,7 +99,7 @@ def _prepare_one(item: Found, digest: str, params: IngestParams, pool: ParserPoo
             raise Rejected("empty", "no_bytes" if not data else "no_characters", f"{len(data)} bytes")
         kind = media_type(data, item.suffix)
         parsed = pool.parse(data, kind, limits) if kind in CONFINED else parse(data, kind, limits)
-        return refine_file(parsed, source.access, params, token_starts, key)
+        return refine_file(parsed, source.access, digest, handling)
     except Rejected as problem:
         return _refused(problem)
 

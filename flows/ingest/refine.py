@@ -5,6 +5,8 @@ so that offsets point into exactly the text that is stored.
 """
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from flows.core.ids import sha256
 from flows.ingest.chunking import TokenStarts, chunks
@@ -15,53 +17,75 @@ from flows.ingest.near import sketch
 from flows.ingest.params import IngestParams
 from flows.ingest.plain import first_heading
 from flows.ingest.privacy import screen_pii
-from flows.ingest.screening import find_secret, suspicions
+from flows.ingest.releases import ACCESS_RULE, Lifted
+from flows.ingest.screening import find_secrets, suspicions
 
 PUBLIC = "public"
 _TITLE_CHARS_MAX = 200
 _WORD = re.compile(r"\w+")
 
 
-def refine_file(
-    parsed: ParsedFile, access: str, params: IngestParams, token_starts: TokenStarts, key: bytes = b""
-) -> Prepared:
+@dataclass(frozen=True)
+class Handling:
+    """By what a text is judged and cut.
+
+    Args:
+        params: Limits and policies.
+        token_starts: The embedding model's tokenizer.
+        key: Key of the tokens that stand for personal data.
+        lifted: Rules that a person has lifted, by the SHA-256 of the content.
+    """
+
+    params: IngestParams
+    token_starts: TokenStarts
+    key: bytes = b""
+    lifted: Lifted = field(default_factory=dict)
+
+
+def refine_file(parsed: ParsedFile, access: str, digest: str, handling: Handling) -> Prepared:
     """Refine every text of a parsed file; a text that is refused does not touch its neighbours.
 
     Args:
         parsed: The parser's result.
         access: Access label of the source.
-        params: Limits and policies.
-        token_starts: The embedding model's tokenizer.
-        key: Key of the tokens that stand for personal data.
+        digest: SHA-256 of the file; a row has its own.
+        handling: How to refine.
     """
     drafts: list[Draft] = []
     rejections = list(parsed.rejections)
     for item in parsed.texts:
+        own = sha256(item.text.encode(errors="surrogatepass")) if item.row is not None else digest
         try:
-            drafts.append(refine(item, parsed, access, params, token_starts, key))
+            drafts.append(refine(item, parsed, access, handling, handling.lifted.get(own, frozenset())))
         except Rejected as problem:
-            digest = sha256(item.text.encode(errors="surrogatepass")) if item.row is not None else None
-            rejections.append(Rejection(problem.code, problem.rule, problem.detail, item.row, digest))
+            of_row = own if item.row is not None else None
+            rejections.append(Rejection(problem.code, problem.rule, problem.detail, item.row, of_row))
     return Prepared(tuple(drafts), tuple(rejections), parsed.inputs, parsed.superseded, parsed.repeated)
 
 
-def refine(
-    item: Parsed, parsed: ParsedFile, access: str, params: IngestParams, token_starts: TokenStarts, key: bytes = b""
-) -> Draft:
+def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, lifted: frozenset[str]) -> Draft:
     """Return the draft of one text.
 
     Raises:
-        Rejected: `empty`, `too_short`, `policy` or `secret`.
+        Rejected: `empty`, `too_short`, `policy` or `secret`, by a rule that is not lifted.
     """
+    params, key = handling.params, handling.key
     text, removed, tagged = clean(item.text, combining_marks_max=params.combining_marks_max)
-    _check_size(text, params)
-    flags = [*item.flags, *removed, *_access_flags(item.access or access, params), *_secret_flags(text, params)]
-    flags += _suspicion_flags(text, "\n".join((item.hidden, tagged)), params)
-    text, pii_counts = screen_pii(text, params.pii, key)
+    suspected = suspicions(text, "\n".join((item.hidden, tagged)))
+    secrets = find_secrets(text)
+    label = item.access or access
+    problems = (*_size(text, params), *_restricted(label, params), *_secret(secrets, params))
+    for problem in (*problems, *_suspicious(suspected, params)):
+        if problem.rule not in lifted:
+            raise problem
+    policy = {kind: "allow" if f"pii_{kind}" in lifted else action for kind, action in params.pii.items()}
+    text, pii_counts = screen_pii(text, policy, key)
     title, _, _ = clean(item.title or first_heading(text), combining_marks_max=params.combining_marks_max)
+    access_flags = () if label == PUBLIC else (f"access:{label}",)
+    flags = (*item.flags, *removed, *access_flags, *(f"secret:{kind}" for kind, _ in secrets), *suspected)
     return Draft(
         text=text,
-        title=" ".join(screen_pii(title, params.pii, key)[0].split())[:_TITLE_CHARS_MAX],
+        title=" ".join(screen_pii(title, policy, key)[0].split())[:_TITLE_CHARS_MAX],
         media_type=parsed.media_type,
         parsed_by=parsed.parsed_by,
         language=detect_language(text),
@@ -69,42 +93,37 @@ def refine(
         pii_counts=pii_counts,
         flags=tuple(dict.fromkeys(flags)),
         spans=tuple(
-            chunks(text, token_starts, tokens_max=params.chunk_tokens_max, overlap_tokens=params.chunk_overlap_tokens)
+            chunks(
+                text,
+                handling.token_starts,
+                tokens_max=params.chunk_tokens_max,
+                overlap_tokens=params.chunk_overlap_tokens,
+            )
         ),
         sketch=sketch(text),
     )
 
 
-def _check_size(text: str, params: IngestParams) -> None:
+def _size(text: str, params: IngestParams) -> Iterator[Rejected]:
     if not text:
-        raise Rejected("empty", "no_characters")
+        yield Rejected("empty", "no_characters")
     if len(text) < params.chars_min:
-        raise Rejected("too_short", "chars_min", f"{len(text)} of at least {params.chars_min} characters")
+        yield Rejected("too_short", "chars_min", f"{len(text)} of at least {params.chars_min} characters")
     longest = max((len(found.group()) for found in _WORD.finditer(text)), default=0)
     if longest > params.word_chars_max:
-        raise Rejected("policy", "word_chars_max", f"unbroken word of {longest} characters")
+        yield Rejected("policy", "word_chars_max", f"unbroken word of {longest} characters")
 
 
-def _access_flags(access: str, params: IngestParams) -> tuple[str, ...]:
-    if access == PUBLIC:
-        return ()
-    if params.restricted_documents == "quarantine":
-        raise Rejected("policy", "restricted_access", "its access label is not public")
-    return (f"access:{access}",)
+def _restricted(label: str, params: IngestParams) -> Iterator[Rejected]:
+    if label != PUBLIC and params.restricted_documents == "quarantine":
+        yield Rejected("policy", ACCESS_RULE, "its access label is not public")
 
 
-def _suspicion_flags(text: str, hidden: str, params: IngestParams) -> tuple[str, ...]:
-    flags = suspicions(text, hidden)
-    if flags and params.suspicious == "quarantine":
-        raise Rejected("policy", flags[0])
-    return flags
-
-
-def _secret_flags(text: str, params: IngestParams) -> tuple[str, ...]:
-    found = find_secret(text)
-    if not found:
-        return ()
-    kind, position = found
+def _secret(secrets: list[tuple[str, int]], params: IngestParams) -> Iterator[Rejected]:
     if params.secrets == "quarantine":
-        raise Rejected("secret", kind, f"at character {position}")
-    return (f"secret:{kind}",)
+        yield from (Rejected("secret", kind, f"at character {position}") for kind, position in secrets)
+
+
+def _suspicious(suspected: tuple[str, ...], params: IngestParams) -> Iterator[Rejected]:
+    if params.suspicious == "quarantine":
+        yield from (Rejected("policy", flag) for flag in suspected)

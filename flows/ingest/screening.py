@@ -28,10 +28,10 @@ _STUFFING_WORDS_MIN = 200
 _DISTINCT_SHARE_MIN = 0.2  # prose repeats hardly any run of four words; stuffing repeats nearly all
 
 
-def find_secret(text: str) -> tuple[str, int] | None:
-    """Return the kind and position (characters) of the first secret, or None."""
-    hits = [(found.start(), kind) for kind, pattern in _SECRET.items() if (found := pattern.search(text))]
-    return (min(hits)[1], min(hits)[0]) if hits else None
+def find_secrets(text: str) -> list[tuple[str, int]]:
+    """Return the first secret of each kind as (kind, position in characters), by position."""
+    hits = [(kind, found.start()) for kind, pattern in _SECRET.items() if (found := pattern.search(text))]
+    return sorted(hits, key=lambda hit: hit[1])
 
 
 def suspicions(text: str, hidden: str = "") -> tuple[str, ...]:

@@ -4,16 +4,20 @@ Everything is built aside and moved into `data/ingest` at the end; the record is
 killed run changes nothing that a reader would believe, and running again finishes the rest.
 """
 
+from collections.abc import Mapping
+
 from flows.core.clock import Clock, utc_now
 from flows.core.errors import InputError, IntegrityError
 from flows.core.main import run_stage_main
 from flows.core.progress import Progress, silent
 from flows.core.project import Project
 from flows.core.runs import Job, RunRecord
-from flows.ingest.assemble import Corpus, assemble
+from flows.ingest.assemble import Corpus, Recut, assemble
+from flows.ingest.drafts import Prepared
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
 from flows.ingest.prepare import prepare, shape_id
+from flows.ingest.releases import read_releases, release_id
 from flows.ingest.stock import Stock, take_stock
 from flows.ingest.tokenkey import token_key
 
@@ -33,14 +37,19 @@ def run(
         stock = take_stock(project, params, memory, progress)
         plain = params.model_dump(mode="json", exclude={"parser_processes"})
         key = token_key(project, params)
-        extra = {"sources_sha256": stock.sha256, "shape": shape_id(params, key)}
+        releases = read_releases(project)
+        extra = {"sources_sha256": stock.sha256, "shape": shape_id(params, key), "releases": release_id(releases)}
         job = Job(project, "ingest", params=plain, extra=extra, clock=clock)
         if not force and (done := job.unchanged()):
             return done
-        from flows.ingest.publishing import publish  # tables and quality suites load in a second: only for work
+        from flows.ingest.publishing import (  # tables and quality suites load in a second: only for work
+            previous_documents,
+            publish,
+        )
 
         with job.running() as record:
-            corpus = _build(project, params, stock, memory, progress, key)
+            prepared = prepare(stock, params, memory, progress, key, releases)
+            corpus = _build(stock, prepared, previous_documents(project, params, key), params)
             job.add_outputs(record, *publish(project, params, corpus, clock()))
             record.counts = {
                 **{key: value for key, value in corpus.balance.items() if isinstance(value, int)},
@@ -56,12 +65,9 @@ def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None 
 
 
 def _build(
-    project: Project, params: IngestParams, stock: Stock, memory: Memory, progress: Progress, key: bytes
+    stock: Stock, prepared: Mapping[str, Prepared], previous: Mapping[str, Recut], params: IngestParams
 ) -> Corpus:
-    from flows.ingest.publishing import previous_documents
-
-    prepared = prepare(stock, params, memory, progress, key)
-    corpus = assemble(stock.found, prepared, stock.hashes, previous_documents(project, params, key), params)
+    corpus = assemble(stock.found, prepared, stock.hashes, previous, params)
     balance = corpus.balance
     accounted = sum(balance[name] for name in ("documents", "quarantined", "duplicates", "ignored"))
     if balance["inputs"] != accounted:

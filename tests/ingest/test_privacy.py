@@ -15,7 +15,7 @@ from flows.ingest.params import IngestParams
 from flows.ingest.pii import KINDS
 from flows.ingest.prepare import shape_id
 from flows.ingest.privacy import find_pii, screen_pii
-from flows.ingest.refine import refine_file
+from flows.ingest.refine import Handling, refine_file
 from flows.ingest.tokenkey import token_key
 
 REDACT = dict.fromkeys(KINDS, "redact")
@@ -108,7 +108,9 @@ def test_a_kind_to_be_quarantined_refuses_its_document_and_names_no_value():
 def test_a_refused_row_does_not_touch_its_neighbours():
     rows = (Parsed("Card 4111111111111111 was charged.", row="a"), Parsed("A row about other matters.", row="b"))
     params = IngestParams(pii={"card": "quarantine"})
-    made = refine_file(ParsedFile("text/csv", "test", rows, inputs=2), "public", params, lambda _text: [0])
+    made = refine_file(
+        ParsedFile("text/csv", "test", rows, inputs=2), "public", "0" * 64, Handling(params, lambda _text: [0])
+    )
     assert [draft.row for draft in made.drafts] == ["b"]
     assert [(item.code, item.row) for item in made.rejections] == [("policy", "a")]
 

@@ -1,0 +1,145 @@
+"""A person may let rejected content in: exactly these bytes, past exactly this rule, on the record."""
+
+import json
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from flows.core.contracts import QUARANTINE
+from flows.core.errors import ContractError, InputError, UsageError
+from flows.core.ids import sha256
+from flows.core.progress import silent
+from flows.core.tables import write_table
+from flows.ingest.assemble import assemble
+from flows.ingest.drafts import Parsed, ParsedFile
+from flows.ingest.memory import Memory
+from flows.ingest.params import IngestParams
+from flows.ingest.prepare import prepare
+from flows.ingest.refine import Handling, refine_file
+from flows.ingest.releases import lifted_for, read_releases, release, release_id
+from flows.ingest.stock import take_stock
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+OPENAI, AWS = "sk-proj-" + "Ab0" * 12, "AKIA" + "ABCDEFGH12345678"
+BY = {"who": "jane", "why": "a key of the sandbox", "now": NOW}
+
+
+def ingest(project):
+    """Run the stage as far as the tables, and write the quarantine as it would."""
+    params = IngestParams.load(project)
+    with Memory(project.state("ingest", "memory.sqlite")) as memory:
+        stock = take_stock(project, params, memory, silent)
+        prepared = prepare(stock, params, memory, silent, releases=read_releases(project))
+    corpus = assemble(stock.found, prepared, stock.hashes, {}, params)
+    frame = pd.DataFrame(corpus.rejected, columns=list(QUARANTINE.columns)).assign(first_seen=pd.Timestamp(NOW))
+    write_table(project.data("ingest", "quarantine.parquet"), frame, QUARANTINE)
+    return corpus
+
+
+@pytest.fixture
+def filled(project):
+    folder = project.data("sources")
+    folder.mkdir(parents=True)
+    (folder / "open.md").write_text("Returns are accepted within 30 days.")
+    (folder / "key.md").write_text(f"The key of the sandbox is {OPENAI} for everybody.")
+    (folder / "empty.md").write_bytes(b"")
+    (folder / "pay.md").write_text("---\nacl: [hr-only]\n---\nThe bands of pay are in this document.")
+    rows = [{"id": "a", "text": f"One row says {OPENAI} to all."}, {"id": "b", "text": f"One row says {AWS} to all."}]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return project
+
+
+def rejected(corpus):
+    return {row["source_uri"]: row["rule"] for row in corpus.rejected}
+
+
+def taken(corpus):
+    return [row["source_uri"] for row in corpus.documents]
+
+
+def test_what_is_released_is_taken_by_the_next_run_and_its_next_edit_is_judged_again(filled):
+    assert rejected(ingest(filled))["key.md"] == "openai_key"
+    (made,) = release(filled, "key.md", rule=None, **BY)
+    assert (made.rule, made.who, made.why, made.at) == (
+        "openai_key", "jane", "a key of the sandbox", "2026-11-01T12:00:00+00:00"
+    )  # fmt: skip
+    corpus = ingest(filled)
+    assert taken(corpus) == ["key.md", "open.md"]
+    assert json.loads(corpus.documents[0]["flags"]) == ["secret:openai_key"]
+    assert set(rejected(corpus)) == {"empty.md", "pay.md", "rows.jsonl#a", "rows.jsonl#b"}
+    path = filled.data("sources", "key.md")
+    path.write_text(path.read_text() + " It was changed.")
+    assert rejected(ingest(filled))["key.md"] == "openai_key"
+
+
+def test_a_row_is_released_alone(filled):
+    ingest(filled)
+    release(filled, "rows.jsonl#b", rule=None, **BY)
+    corpus = ingest(filled)
+    assert taken(corpus) == ["open.md", "rows.jsonl#b"]
+    assert "rows.jsonl#a" in rejected(corpus)
+
+
+def test_one_lifted_rule_leaves_the_others_standing():
+    text = f"Keys {OPENAI} and {AWS} and card 4111111111111111."
+    params = IngestParams(pii={"card": "quarantine", "email": "quarantine"})
+    digest = sha256(text)
+    lifted, seen = frozenset(), []
+    for _ in range(4):
+        handling = Handling(params, lambda _text: [0], lifted={digest: lifted})
+        made = refine_file(ParsedFile("text/plain", "t", (Parsed(text),)), "public", digest, handling)
+        seen += [item.rule for item in made.rejections]
+        lifted |= set(seen)
+    assert seen == ["openai_key", "aws_key", "pii_card"]
+    assert made.drafts[0].text == text
+
+
+def test_a_release_is_recorded_once(filled):
+    ingest(filled)
+    assert len(release(filled, "key.md", rule="openai_key", **BY)) == 1
+    assert release(filled, "key.md", rule="openai_key", **BY) == []
+    assert len(read_releases(filled)) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "rule", "why", "message"),
+    [
+        ("key.md", None, "  ", "needs a reason"),
+        ("key.md", "aws_key", "ok", r"by \['openai_key'\]"),
+        ("rows.jsonl", None, "ok", "2 rules.*--rule RULE"),
+        ("empty.md", None, "ok", "cannot be lifted.*Mend the file"),
+        ("pay.md", None, "ok", "restricted_documents"),
+    ],
+)
+def test_a_release_that_makes_no_sense_is_refused(filled, uri, rule, why, message):
+    ingest(filled)
+    with pytest.raises(UsageError, match=message):
+        release(filled, uri, rule=rule, who="jane", why=why, now=NOW)
+    assert read_releases(filled) == []
+
+
+def test_what_is_not_in_quarantine_cannot_be_released(filled):
+    ingest(filled)
+    with pytest.raises(InputError, match=r"'open\.md' is not in quarantine"):
+        release(filled, "open.md", rule=None, **BY)
+
+
+def test_a_damaged_record_lets_nothing_in_and_names_its_lines(filled):
+    ingest(filled)
+    release(filled, "key.md", rule=None, **BY)
+    path = filled.data("ingest", "released.jsonl")
+    path.write_text(path.read_text() + '{"sha256": "0"}\nnot json\n')
+    with pytest.raises(ContractError, match=r"2 line\(s\).*line 2"):
+        ingest(filled)
+
+
+def test_releases_count_for_their_content_and_their_file_only(filled):
+    ingest(filled)
+    release(filled, "key.md", rule=None, **BY)
+    release(filled, "rows.jsonl#b", rule=None, **BY)
+    releases = read_releases(filled)
+    assert lifted_for(releases, "open.md", "0" * 64) == {}
+    assert lifted_for(releases, "copy.md", releases[0].sha256) == {releases[0].sha256: {"openai_key"}}
+    assert lifted_for(releases, "rows.jsonl", "0" * 64) == {releases[1].sha256: {"aws_key"}}
+    assert release_id(releases) == release_id(releases[::-1]) != release_id(releases[:1])
