@@ -126,3 +126,35 @@ def test_the_terse_prompt_is_reported_as_it_is_measured(small):
     found = verdict(small)
     expected = {"pass": True, "fail": False, "inconclusive": False}[found["verdict"]]
     assert all(metric["verdict"] == "pass" for metric in found["metrics"].values()) == expected
+
+
+def test_comparing_settings_measures_them_side_by_side_and_changes_nothing(small, capsys):
+    from flows.cli.main import main
+
+    published = ("verdict.json", "scores.parquet", "candidate.json")
+    before = {name: small.data("evaluate", name).read_bytes() for name in published}
+    arguments = ["--project", str(small.root), "compare", "--modes", "hybrid", "text", "--k", "1", "5", "--json"]
+    assert main(arguments) == 0
+    first = capsys.readouterr().out
+    found = json.loads(first)
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == first  # nothing was asked again: latencies are those of the first time
+    assert [(one["combination"]["retrieval_mode"], one["combination"]["retrieval_k"]) for one in found] == [
+        ("hybrid", 5), ("hybrid", 1), ("text", 1), ("text", 5),
+    ]  # fmt: skip
+    assert found[0]["release_id"] == verdict(small)["release_id"]
+    assert found[0]["change"] is None
+    assert found[1]["change"] == pytest.approx(found[1]["option"]["quality"] - found[0]["option"]["quality"])
+    assert all(one["lower"] < one["change"] < one["upper"] for one in found[1:])
+    assert found[1]["means"]["retrieval_recall"] < found[0]["means"]["retrieval_recall"]  # one chunk holds less
+    assert "front" in {one["place"] for one in found}
+    assert all(small.data("evaluate", name).read_bytes() == data for name, data in before.items())
+    assert not stage.run(str(small.root)).did_work
+
+
+def test_comparing_with_a_prompt_or_model_that_does_not_exist_asks_nothing(small, capsys):
+    from flows.cli.main import main
+
+    for wrong in (["--prompts", "anwser"], ["--models", "local-extract-9"], ["--modes", "psychic"]):
+        assert main(["--project", str(small.root), "compare", *wrong]) == 2
+        assert wrong[1] in capsys.readouterr().err
