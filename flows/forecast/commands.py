@@ -14,6 +14,8 @@ from flows.core.errors import UsageError
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import FloatArray, Usage
 
+SHOWN = 20  # series printed for a person
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that need no project."""
@@ -99,9 +101,10 @@ def _text(found: dict[str, Any]) -> str:
     if budget and budget["p_exceed"] is not None:
         dates = ", ".join(f"{name[6:]} {budget[name] or 'later'}" for name in ("date_p10", "date_p50", "date_p90"))
         lines.append(f"  budget {_amount(budget['usd'])}: exceeded with odds {budget['p_exceed']:.0%} ({dates})")
-    for name, rows in found["series"].items():
-        known = [row["mean"] for row in rows if row["mean"] is not None]
-        lines.append(f"  {name}: {_amount(sum(known)) if known else 'unpriced'}")
+    sums = {name: [row["mean"] for row in rows if row["mean"] is not None] for name, rows in found["series"].items()}
+    largest = sorted(sums, key=lambda name: (-sum(sums[name]), name))
+    lines += [f"  {name}: {_amount(sum(sums[name])) if sums[name] else 'unpriced'}" for name in largest[:SHOWN]]
+    lines += [f"  … and {len(sums) - SHOWN} more; --json has all"] if len(sums) > SHOWN else []
     return "\n".join([*lines, *(f"  note: {note}" for note in found["notes"])])
 
 

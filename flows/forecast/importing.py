@@ -108,7 +108,7 @@ def _records(
     read = None
     reader = replace(reader, text_numbers=path.suffix.lower() == ".csv")
     for line in lines(path):
-        if isinstance(line.value, Mapping):
+        if isinstance(line.value, dict):
             read = read or form_of(form, line.value, mapping)
             yield from _rows(path, line, read(line.value), reader, report)
             continue

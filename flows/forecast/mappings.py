@@ -69,10 +69,10 @@ def _first(record: Mapping[str, Any], sources: tuple[str, ...]) -> str | None:
 
 
 def _deep(record: Any, path: str) -> Any:
-    if isinstance(record, Mapping) and path in record:
+    if isinstance(record, dict) and path in record:
         return record[path]
     for part in path.split("."):
-        if not isinstance(record, Mapping):
+        if not isinstance(record, dict):
             return None
         record = record.get(part)
     return record

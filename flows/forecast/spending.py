@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from flows.core.errors import UsageError, did_you_mean
@@ -192,7 +192,10 @@ def _currencies(calls: "pd.DataFrame") -> dict[str, dict[str, Any]]:
     found: dict[str, list[Decimal]] = {}
     for text in calls["metadata"][calls["cost_usd"].isna() & calls["metadata"].str.contains('"currency"')].tolist():
         values = json.loads(text)
-        found.setdefault(str(values["currency"]), []).append(Decimal(str(values.get("cost", "0"))))
+        try:
+            found.setdefault(str(values["currency"]), []).append(Decimal(str(values["cost"])))
+        except (KeyError, InvalidOperation):  # somebody's own metadata of that name
+            continue
     return {name: {"calls": len(costs), "cost": plain(sum(costs, Decimal(0)))} for name, costs in sorted(found.items())}
 
 
