@@ -39,9 +39,7 @@ def diff(have: "pd.DataFrame", want: "pd.DataFrame") -> Changes:
         have: `chunk_id`, `row_key`, `vector_key` of the rows in the index.
         want: The same columns of the rows that should be there.
     """
-    old = dict(zip(have["chunk_id"], have["row_key"], strict=True))
-    wanted = dict(zip(want["chunk_id"], want["row_key"], strict=True))
-    key_of = dict(zip(want["chunk_id"], want["vector_key"], strict=True))
+    old, wanted, key_of = _pairs(have, "row_key"), _pairs(want, "row_key"), _pairs(want, "vector_key")
     gone = set(old) - set(wanted)
     left = set(have["vector_key"][have["chunk_id"].isin(gone)])
     fresh = sorted(set(wanted) - set(old))
@@ -50,5 +48,9 @@ def diff(have: "pd.DataFrame", want: "pd.DataFrame") -> Changes:
         changed=tuple(sorted(chunk for chunk in set(old) & set(wanted) if old[chunk] != wanted[chunk])),
         moved=tuple(chunk for chunk in fresh if key_of[chunk] in left),
         removed=tuple(sorted(gone)),
-        reusable=dict(zip(have["vector_key"], have["chunk_id"], strict=True)),
+        reusable={key: chunk for chunk, key in _pairs(have, "vector_key").items()},
     )
+
+
+def _pairs(frame: "pd.DataFrame", column: str) -> dict[str, str]:
+    return dict(zip(frame["chunk_id"].tolist(), frame[column].tolist(), strict=True))

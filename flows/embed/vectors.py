@@ -1,11 +1,12 @@
 """Get the vector of every row that is to be written, embedding no text that has one already."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flows.core.ids import content_id
+from flows.core.ids import sha256
 from flows.index.schema import Vectors
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def query_texts(rows: "pd.DataFrame", size: int, seed: int) -> list[str]:
     The texts with the smallest seeded hashes are taken, so that a small change of the corpus
     changes few of them and costs few new embeddings.
     """
-    texts = rows.drop_duplicates("vector_key").sort_values("vector_key")
-    order = sorted((content_id(seed, key), text) for key, text in zip(texts["vector_key"], texts["text"], strict=True))
-    starts = (" ".join(text.split()[:QUERY_WORDS]) for _, text in order)
-    return [start for start in starts if start][:size]
+    texts = dict(zip(rows["vector_key"].tolist(), rows["text"].tolist(), strict=True))
+    order = sorted(texts, key=lambda key: sha256(f"{seed}:{key}"))
+    starts = (" ".join(texts[key].split()[:QUERY_WORDS]) for key in order)
+    return list(islice(filter(None, starts), size))

@@ -17,6 +17,7 @@ from flows.index.search import Probing
 
 Kind = Literal["exact", "IVF_SQ", "IVF_RQ"]
 TYPES: dict[str, Kind] = {"IvfSq": "IVF_SQ", "IvfRq": "IVF_RQ"}  # as LanceDB reports them
+EXACT_QUERIES = 10
 TEXT_INDEX, VECTOR_INDEX = "search_text_idx", "vector_idx"
 
 
@@ -98,9 +99,13 @@ def require_indexed(table: Any) -> None:
 def tune(table: Any, kind: Kind, queries: Vectors, build: Build) -> tuple[Probing, Recall]:
     """Return the smallest number of probes, doubled from `probes_min`, that reaches `recall_min`.
 
+    Exact search finds the nearest by definition; ten of the queries show that it is asked rightly.
+
     Raises:
         GateError: Not even the largest does; nothing may be published.
     """
+    if kind == "exact":
+        queries = queries[:: max(1, len(queries) // EXACT_QUERIES)]
     for probing in _ladder(kind, table.count_rows(), build):
         recall = measure(table, queries, probing)
         if recall.value >= build.recall_min:
