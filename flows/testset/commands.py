@@ -1,15 +1,16 @@
-"""Further verbs of `llmops testset`: status, export, import."""
+"""Further verbs of `llmops testset`: status, export, import, review."""
 
 import argparse
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from flows.core import versions
-from flows.core.errors import InputError
+from flows.core.errors import InputError, UsageError, first_three
 from flows.core.project import Project
-from flows.testset import stage
+from flows.testset import review, stage
 from flows.testset.entries import Entry, Format, entry_of, recognised, record_of
 from flows.testset.follow import MARKS, Existing, is_marked
 from flows.testset.imports import Library, merge, problems, taken_in
@@ -38,6 +39,9 @@ def add_to(verbs: Any) -> None:
         "--format", choices=("auto", *FORMATS), default="auto", help="refuse another one (default: by its fields)"
     )
     into.add_argument("--reviewed-by", metavar="NAME", help="who vouches for the rows; such rows are never changed")
+    people = _add(verbs, "review", "label a sample of the questions, blind to the labels of others", review_)
+    people.add_argument("--as", dest="reviewer", required=True, metavar="NAME", help="who you are; stored with labels")
+    people.add_argument("--again", action="store_true", help="label anew what people disagree about")
 
 
 def _add(verbs: Any, name: str, text: str, handler: Any) -> argparse.ArgumentParser:
@@ -92,6 +96,42 @@ def import_(options: argparse.Namespace) -> int:
     return 0
 
 
+def review_(options: argparse.Namespace) -> int:
+    """Label what is left of the sample, show the agreement, and settle what two people agree on."""
+    project = Project.open(options.project)
+    params = TestsetParams.load(project)
+    table = stage.stored_questions(project)
+    if table.empty:
+        raise InputError("there are no questions to review. Run `llmops testset`.")
+    path, name = review.labels_file(project), options.reviewer.strip()
+    if not name:
+        raise UsageError("--as is blank. Give your name, so that two people can be told apart.")
+    rows = review.to_label(
+        table, review.read_labels(path), reviewer=name, size=params.review_questions, seed=params.seed,
+        again=options.again,
+    )  # fmt: skip
+    done = 0
+    for row, label in review.session(rows, read=sys.stdin.readline, say=_say):
+        review.add_label(project, review.Label(row["question_id"], review.words_of(row), name, label))
+        done += 1
+    _say(f"\n{done} labelled now, {len(rows) - done} left; the same command goes on where you stopped")
+    _agreement(options.project, review.current(review.read_labels(path), table))
+    return 0
+
+
+def _agreement(project: str, said: Mapping[str, Mapping[str, str]]) -> None:
+    compared = review.agreements(said)
+    for pair in compared:
+        _say(str(pair))
+    if not compared:
+        _say("no second person has labelled these questions yet")
+        return
+    if open_ones := review.disputed(said):
+        _say(f"{len(open_ones)} to talk about: {first_three(open_ones)}")
+    stage.run(project, change=lambda _, stored: review.settled(stored, said))
+    versions.record(project, "testset")
+
+
 def _notes(path: Path, entries: Sequence[Entry], found: Sequence[Existing], held: int) -> list[str]:
     """Say what a person should know about the import, each only when it happened."""
     marks = Counter(item.draft.method.rsplit(":", 1)[-1] for item in found if is_marked(item.draft.method))
@@ -107,4 +147,5 @@ def _notes(path: Path, entries: Sequence[Entry], found: Sequence[Existing], held
 
 
 def _say(text: str) -> None:
-    print(text)  # noqa: T201 - what a command says goes to standard output
+    shown = "".join(sign if sign == "\n" or sign.isprintable() else " " for sign in text)
+    print(shown)  # noqa: T201 - what a command says goes to standard output

@@ -24,6 +24,7 @@ MARKS = {
     "context_unknown": "names a document that is not there",
     "instruction_in_reference": "the reference answer gives orders to a judge",
 }  # why an imported question is not asked; the last part of its `origin`
+POOR = "refused_in_review"  # the mark of a question that people found poor
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,9 @@ def _held_back(item: Existing, train_share: float) -> Existing:
 
 
 def is_marked(origin: str) -> bool:
-    """Return whether an `origin` ends with a mark of the import: doubtful, so not asked."""
-    return origin.startswith("imported:") and origin.rsplit(":", 1)[-1] in MARKS
+    """Return whether an `origin` ends with a mark: doubtful, or refused by people, and so not asked."""
+    mark = origin.rsplit(":", 1)[-1]
+    return mark == POOR or (mark in MARKS and origin.startswith("imported:"))
 
 
 def _gone(item: Existing) -> Existing | None:

@@ -48,6 +48,7 @@ class TestsetParams(Section):
     near_duplicate_similarity: float = Field(
         0.8, gt=0, le=1, description="Share of common content words from which two questions count as one."
     )
+    review_questions: int = Field(30, ge=1, le=10_000, description="Questions in the sample that people review.")
     generator: Literal["offline", "llm"] = Field(
         "offline", description="`llm` lets the configured chat model propose simple questions too."
     )
