@@ -24,7 +24,9 @@ READ = {
     "step": ("llmops.step",),
     "use_case": ("llmops.use_case",),
     "release_id": ("llmops.release_id",),
-    "prompt_id": ("llmops.prompt_id",),
+    "prompt_id": ("gen_ai.prompt.name",),
+    "prompt": ("gen_ai.input.messages", "gen_ai.prompt"),
+    "completion": ("gen_ai.output.messages", "gen_ai.completion"),
 }
 NS_PER_S, NS_PER_MS = 1_000_000_000, 1_000_000
 ERROR_CODE = 2  # of a span's status
@@ -45,12 +47,13 @@ def _fields(span: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
     start, end = int(span.get("startTimeUnixNano") or 0), int(span.get("endTimeUnixNano") or 0)
     named = {name: next((values[key] for key in keys if key in values), None) for name, keys in READ.items()}
     operation = str(values.get("gen_ai.operation.name") or "")
-    reasons = values.get("gen_ai.response.finish_reasons")
+    reasons, first_s = values.get("gen_ai.response.finish_reasons"), values.get("gen_ai.response.time_to_first_chunk")
     failed = (span.get("status") or {}).get("code") in (ERROR_CODE, "STATUS_CODE_ERROR")
     return named | {
         "id": values.get("llmops.call_id") or f"{span.get('traceId')}/{span.get('spanId')}",
         "time": moment(start // 1000, "us") if start else None,
         "latency_ms": (end - start) / NS_PER_MS if end >= start else None,
+        "time_to_first_token_ms": first_s * 1000 if isinstance(first_s, int | float) else None,
         "operation": "embeddings" if operation == "embeddings" else None,
         "finish_reason": reasons[0] if isinstance(reasons, list) and reasons else None,
         "status": "error" if failed else "ok",
@@ -66,7 +69,7 @@ def _value(value: Mapping[str, Any]) -> Any:
 
 
 def trace(calls: Iterable[Mapping[Any, Any]]) -> dict[str, Any]:
-    """Return rows of the calls log as one OTLP JSON request; text of prompts and completions is left out."""
+    """Return rows of the calls log as one OTLP JSON request; prompts, completions and metadata stay here."""
     service = {"key": "service.name", "value": {"stringValue": "llmops"}}
     return {
         "resourceSpans": [
@@ -100,7 +103,8 @@ WRITTEN = {
     "gen_ai.usage.cache_read.input_tokens": "cached_input_tokens", "gen_ai.usage.output_tokens": "output_tokens",
     "gen_ai.usage.reasoning.output_tokens": "reasoning_tokens", "gen_ai.conversation.id": "conversation_id",
     "error.type": "error_class", "llmops.call_id": "call_id", "llmops.step": "step", "llmops.use_case": "use_case",
-    "llmops.release_id": "release_id", "llmops.prompt_id": "prompt_id", "llmops.cost_usd": "cost_usd",
+    "llmops.release_id": "release_id", "gen_ai.prompt.name": "prompt_id", "llmops.cost_usd": "cost_usd",
+    "openai.response.system_fingerprint": "system_fingerprint", "llmops.status": "status",
 }  # fmt: skip
 
 
@@ -115,6 +119,9 @@ def _attributes(call: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
             yield {"key": key, "value": {"doubleValue": float(value)}}
         else:
             yield {"key": key, "value": {"stringValue": str(value)}}
+    if not _missing(call["time_to_first_token_ms"]):
+        seconds = float(call["time_to_first_token_ms"]) / 1000
+        yield {"key": "gen_ai.response.time_to_first_chunk", "value": {"doubleValue": seconds}}
     if not _missing(call["finish_reason"]):
         reasons = {"arrayValue": {"values": [{"stringValue": str(call["finish_reason"])}]}}
         yield {"key": "gen_ai.response.finish_reasons", "value": reasons}

@@ -186,7 +186,10 @@ def collector(status=200, answer=b"{}"):
 
 def test_what_a_collector_receives_imports_as_the_same_calls(make_calls, tmp_path, now):
     times = pd.date_range("2026-06-01", periods=600, freq="min", tz="UTC")
-    calls = make_calls(times, conversation_id="c1", latency_ms=250.0, finish_reason="stop", release_id="f" * 32)
+    calls = make_calls(
+        times, conversation_id="c1", latency_ms=250.0, finish_reason="stop", release_id="f" * 32,
+        time_to_first_token_ms=125.0, prompt_id="answer@0123456789ab", prompt="who is Ann?",
+    )  # fmt: skip
     with collector() as (url, received):
         assert send_spans(calls, url) == (600, 0)
 
@@ -196,7 +199,19 @@ def test_what_a_collector_receives_imports_as_the_same_calls(make_calls, tmp_pat
     project = Project.open(tmp_path)
     import_files(project, [tmp_path / "spans.jsonl"], Reader(now.replace(year=2028)))
     back = read_calls(project)
-    same = ["started_at", "request_model", "input_tokens", "output_tokens", "cost_usd", "release_id", "finish_reason"]
+    assert "Ann" not in json.dumps(received)
+    same = [
+        "started_at",
+        "request_model",
+        "prompt_id",
+        "latency_ms",
+        "time_to_first_token_ms",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "release_id",
+        "finish_reason",
+    ]
     assert back[same].equals(calls.sort_values("started_at")[same].reset_index(drop=True))
 
 
