@@ -90,14 +90,19 @@ class Case:
         return tuple(known.get(name) for name in self.citations)
 
 
+def document_of(question: Mapping[Any, Any]) -> str:
+    """Return the document a question is about; one about no document stands alone, by its own id."""
+    document = question["document_id"]
+    return str(document if isinstance(document, str) and document else question["question_id"])
+
+
 def case_of(question: Mapping[Any, Any], answer: Mapping[Any, Any], instructions: str = "") -> Case:
     """Join a row of `questions`, a row of `answers` and the system prompt it was made with."""
-    document = question["document_id"]
     return Case(
         question_id=question["question_id"],
         question=question["question"],
         question_type=question["question_type"],
-        cluster=document if isinstance(document, str) and document else question["question_id"],
+        cluster=document_of(question),
         answerable=bool(question["answerable"]),
         reference=question["reference_answer"],
         gold=tuple(_passage(item, "quote") for item in json.loads(question["reference_spans"])),

@@ -77,6 +77,10 @@ class EvaluateParams(Section):
     alpha: float = Field(0.05, gt=0, lt=0.5, description="One-sided error of each bound.")
     documents_min: int = Field(8, ge=2, le=10_000, description="Fewer documents never decide.")
     missing_share_max: float = Field(0.05, ge=0, le=1, description="More missing answers make the gate invalid.")
+    early_looks: bool = Field(
+        False, description="Ask about 25, 50, 75, 100 % of the documents and stop when the verdict is clear."
+    )
+    looks_seed: int = Field(20261101, ge=0, description="Order of the documents under early_looks.")
 
     correctness_beta: float = Field(2.0, gt=0, le=10, description="How much recall of facts outweighs precision.")
     number_weight: float = Field(3.0, ge=1, le=100, description="Weight of a number or negation; a word weighs 1.")

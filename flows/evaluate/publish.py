@@ -11,6 +11,7 @@ from flows.core.tables import read_table, write_table
 from flows.evaluate.decide import Judgement, by_metric, decide, overdue
 from flows.evaluate.evidence import Terms
 from flows.evaluate.gateplan import Offer, offer, undecided
+from flows.evaluate.looks import Look, at_look
 from flows.evaluate.outputs import by_type, flat_metrics, verdict_json, worst_questions
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.plan import Plan
@@ -31,17 +32,21 @@ def publish(
     *,
     notes: list[str],
     today: date,
+    look: Look | None = None,
 ) -> None:
     """Decide on the scores of the earlier steps and write every output of the stage."""
     folder = job.project.data("evaluate")
     answers, scores = _tables(job, todo.release_id)
     before, baseline = _tables(job, todo.baseline_id) if todo.baseline_id else (answers.iloc[:0], None)
+    planned, params = params, at_look(params, look)
     found = decide(scores, baseline, params, today=today)
     cost = None if answers["cost_usd"].isna().any() else float(answers["cost_usd"].sum())
     verdict = verdict_json(
         todo.release_id, todo.baseline_id, found, params,
         cost_usd=cost, overdue=overdue(params, today), notes=notes,
-        evidence=evidence_for(found, scores, baseline, params, cost_per_answer=cost / len(answers) if cost else None),
+        evidence=evidence_for(
+            found, scores, baseline, planned, cost_per_answer=cost / len(answers) if cost else None, look=look
+        ),
     )  # fmt: skip
     write_table(folder / "answers.parquet", answers, ANSWERS)
     write_table(folder / "scores.parquet", scores, SCORES)
@@ -61,13 +66,14 @@ def publish(
 
 def evidence_for(
     found: Judgement, scores: "pd.DataFrame", baseline: "pd.DataFrame | None", params: EvaluateParams, *,
-    cost_per_answer: float | None,
+    cost_per_answer: float | None, look: Look | None = None,
 ) -> Offer:  # fmt: skip
     """Return what would decide the gated metrics that are inconclusive, at the price of today's answers."""
     theirs = {} if baseline is None else by_metric(baseline)
     specs = {name: METRICS[name].spec(params.margin(name)) for name in theirs}
     known = undecided(found.result.metrics, specs, theirs, by_metric(scores))
-    return offer(known, Terms(params.alpha, usd_per_call=cost_per_answer, tested=len(found.result.metrics)))
+    terms = Terms(params.alpha, usd_per_call=cost_per_answer, tested=len(found.result.metrics))
+    return offer(known, terms, look=look.number if look else None)
 
 
 def _tables(job: Job, release_id: str) -> tuple["pd.DataFrame", "pd.DataFrame"]:

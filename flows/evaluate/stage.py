@@ -1,11 +1,12 @@
 """Stage `evaluate`: plan, answer, score, decide; each step leaves its result on disk for the next."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.core.clock import Clock, utc_now
 from flows.core.contracts import ANSWERS, QUESTIONS, SCORES
-from flows.core.errors import InputError, IntegrityError
+from flows.core.errors import BudgetError, InputError, IntegrityError
 from flows.core.files import read_json, write_json
 from flows.core.locks import writer_lock
 from flows.core.main import run_stage_main
@@ -14,6 +15,7 @@ from flows.core.project import Project
 from flows.core.runs import RunRecord
 from flows.core.tables import read_table, write_table
 from flows.evaluate.answering import answer_missing, stored_answers, wanted
+from flows.evaluate.looks import Look, at_look, is_clear, planned_looks
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.plan import Plan, baseline_of, candidate_of, job_for, repeats_itself
 from flows.evaluate.publish import publish
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REMEDY = "Run `llmops evaluate`"
+LOOK_FILE = "look.json"
 
 
 def run(
@@ -64,6 +67,7 @@ def plan(project_dir: str = ".", *, force: bool = False, clock: Clock = utc_now)
     samples = params.baseline_samples
     if baseline and repeats_itself(load_release(project, baseline)):
         samples = 1
+    _work(project, LOOK_FILE).unlink(missing_ok=True)
     write_json(_work(project, "candidate.json"), candidate.to_json())
     write_json(
         _work(project, "usage.json"), {"started_at": started.isoformat(), "calls": 0, "cost_usd": 0.0, "notes": []}
@@ -85,16 +89,58 @@ def answer(
     plan_ = Plan(**todo)
     candidate = _candidate(project)
     notes: list[str] = []
+    early = EvaluateParams.load(project).early_looks and plan_.baseline_id is not None
     with (
         writer_lock(project.state("locks", "evaluate-answer.lock"), what="the answers of stage 'evaluate'"),
         open_provider(project, use_case="evaluation", max_usd=max_usd, progress=progress) as provider,
     ):
-        try:
-            answer_missing(project, provider, candidate, wanted(questions, plan_.candidate_samples), progress=progress)
+
+        def ask(part: "pd.DataFrame") -> None:
+            answer_missing(project, provider, candidate, wanted(part, plan_.candidate_samples), progress=progress)
             if plan_.baseline_id:
-                notes = _answer_baseline(project, provider, plan_, questions, progress)
+                notes[:] = _answer_baseline(project, provider, plan_, part, progress)
+
+        try:
+            if early:
+                _ask_in_looks(project_dir, todo, questions, ask, notes)
+            else:
+                ask(questions)
         finally:
             _add_usage(project, provider, notes)
+
+
+def _ask_in_looks(
+    project_dir: str,
+    todo: dict[str, Any],
+    questions: "pd.DataFrame",
+    ask: Callable[["pd.DataFrame"], None],
+    notes: list[str],
+) -> None:
+    """Ask about a quarter of the documents more at a time, until the verdict is clear or the money is gone."""
+    project, plan_ = Project.open(project_dir), Plan(**todo)
+    params = EvaluateParams.load(project)
+    said: list[str] = []
+    for look in planned_looks(questions, params):
+        try:
+            ask(look.part(questions))
+        except BudgetError:
+            if look.number == 1:
+                raise
+            said = [
+                f"The money did not suffice for look {look.number} of {look.of}; the one before was judged. To go on: "
+                "`llmops evaluate --force` with more."
+            ]
+            break
+        write_json(_work(project, LOOK_FILE), look.to_json())
+        score(project_dir, todo)
+        ours, theirs = (
+            read_table(_work(project, f"{name}.scores.parquet"), SCORES, remedy=REMEDY)
+            for name in (plan_.release_id, plan_.baseline_id)
+        )
+        if look.number < look.of and is_clear(ours, theirs, at_look(params, look)):
+            said = [look.saved(questions, plan_.candidate_samples)]
+            break
+    notes += said
 
 
 def _answer_baseline(
@@ -128,7 +174,7 @@ def _add_usage(project: Project, provider: Provider, notes: list[str]) -> None:
 def score(project_dir: str, todo: dict[str, Any]) -> None:
     """Apply every scorer to the stored answers, the baseline's too: both by the same scorers."""
     project = Project.open(project_dir)
-    params, questions, plan_ = EvaluateParams.load(project), _questions(project), Plan(**todo)
+    params, questions, plan_ = EvaluateParams.load(project), _asked(project), Plan(**todo)
     sides = [(plan_.release_id, plan_.candidate_samples), (plan_.baseline_id, plan_.baseline_samples)]
     for release_id, samples in sides:
         if release_id is not None:
@@ -159,7 +205,9 @@ def decide(project_dir: str, todo: dict[str, Any], *, clock: Clock = utc_now) ->
     usage = read_json(_work(project, "usage.json"), remedy=REMEDY)
     job = job_for(project, params, release_id=plan_.release_id, clock=clock)
     with job.running() as record:
-        publish(job, record, plan_, params, _questions(project), notes=usage["notes"], today=clock().date())
+        publish(
+            job, record, plan_, params, _asked(project), notes=usage["notes"], today=clock().date(), look=_look(project)
+        )
         record.started_at = usage["started_at"]
         record.calls, record.cost_usd, record.notes = usage["calls"], usage["cost_usd"], usage["notes"]
     return record
@@ -168,6 +216,18 @@ def decide(project_dir: str, todo: dict[str, Any], *, clock: Clock = utc_now) ->
 def _questions(project: Project) -> "pd.DataFrame":
     path = project.data("testset", "questions.parquet")
     return read_table(path, QUESTIONS, remedy="Run `llmops testset`")
+
+
+def _look(project: Project) -> Look | None:
+    """Return the look that was taken, if documents are asked about in looks."""
+    path = _work(project, LOOK_FILE)
+    return Look(**read_json(path, remedy=REMEDY)) if path.exists() else None
+
+
+def _asked(project: Project) -> "pd.DataFrame":
+    """Return the questions that were to be answered: all, or those of the look that was taken."""
+    look, questions = _look(project), _questions(project)
+    return look.part(questions) if look else questions
 
 
 def _work(project: Project, name: str) -> Path:
