@@ -218,6 +218,13 @@ def test_a_row_is_removed_from_its_file_and_the_others_stay_byte_for_byte(projec
     assert table.read_text() == "id,text\nb,two\n"
 
 
+def test_a_rejected_row_is_removed_by_its_line(project):
+    path = source(project, "rows.jsonl", '{"id": "a", "text": "one"}\n{torn\n{"id": "b", "text": "two"}\n')
+    assert remove_source(find_origin(project, "rows.jsonl#line-2")) == 1
+    assert "torn" not in path.read_text()
+    assert remove_source(find_origin(project, "rows.jsonl#unknown")) == 0
+
+
 def test_a_row_that_cannot_be_cut_out_is_left_to_a_person(project):
     source(project, "rows.csv", 'id,text\na,"one\ntwo"\n')
     source(project, "rows.json", '[{"id": "a", "text": "one"}]')

@@ -104,6 +104,8 @@ def split_rows(text: str, origin: Origin) -> tuple[list[str], list[str]]:
     lines = text.splitlines(keepends=True)
     ids = _jsonl_ids(lines, origin) if suffix != ".csv" else _csv_ids(lines, origin)
     named = [row is not None and row_address(row) == origin.row for row in ids]
+    if not any(named):  # a row that was rejected is known by its line
+        named = [f"line-{number}" == origin.row for number in range(1, len(lines) + 1)]
     kept = [line for line, ours in zip(lines, named, strict=True) if not ours]
     return kept, [line for line, ours in zip(lines, named, strict=True) if ours]
 
