@@ -87,3 +87,12 @@ def test_an_answer_given_twice_is_refused():
     rows = [answer_row(item) for item in wanted(QUESTIONS, 1)] * 2
     with pytest.raises(ContractError, match="2 \\(question, sample\\) have two answers"):
         score_cases(RELEASE, join(QUESTIONS, pd.DataFrame(rows)), EvaluateParams())
+
+
+def test_a_second_sample_is_held_against_the_first_of_its_question():
+    rows = [answer_row(item) for item in wanted(QUESTIONS, 2)]
+    rows[3] |= {"answer": "It is a number."}
+    scores = score_cases(RELEASE, join(QUESTIONS, pd.DataFrame(rows)), EvaluateParams())
+    agreed = scores[scores["metric"] == "self_consistency"].set_index(["question_id", "sample"])["score"]
+    assert agreed["1" * 32].tolist() == [1, 1]
+    assert agreed["2" * 32].tolist() == [0, 0]

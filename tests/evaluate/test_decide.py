@@ -283,3 +283,14 @@ def test_the_order_of_rows_changes_nothing():
     assert written[0].pop("flags") == written[1].pop("flags")
     assert written[0] == pytest.approx(written[1])
     assert set(by_metric(scores)) == {"correctness"}
+
+
+def test_a_metric_that_only_informs_changes_no_verdict_even_when_one_side_lacks_it():
+    scores, lacking = noisy(0.8), ["one_sample"] * 200
+    ours = pd.concat([table(scores), table([None] * 200, metric="self_consistency", reasons=lacking)])
+    theirs = pd.concat([table(scores), table(noisy(0.9), metric="self_consistency")])
+    found = verdict(ours, theirs.assign(release_id=PRODUCTION))
+    assert found.result.verdict == "pass"
+    assert "self_consistency" in found.not_measured
+    worse = pd.concat([table(scores), table(noisy(0.1), metric="toxicity")])
+    assert verdict(worse, table(scores, release=PRODUCTION)).result.verdict == "pass"

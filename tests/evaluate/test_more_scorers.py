@@ -38,6 +38,8 @@ def test_a_missing_number_costs_completeness_more_than_a_missing_word():
 def test_relevance_is_of_the_question_not_of_the_truth():
     assert answer_relevance(replace(GOOD, answer="A pass needs no margin."), PARAMS) == 1
     assert answer_relevance(replace(GOOD, answer="Penguins."), PARAMS) == 0
+    turns = "user: Tell me about penguins.\nassistant: Go ahead.\nuser: Which margin does a pass need?"
+    assert answer_relevance(replace(GOOD, question=turns), PARAMS) == 1  # earlier turns are not asked again
     assert answer_relevance(UNANSWERABLE, PARAMS) == Unscored(NOT_APPLICABLE)
 
 
