@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from flows.core.ids import chunk_id, document_id, document_version
+from flows.core.ids import chunk_id, document_id, document_version, sha256
 from flows.ingest.chunking import CHUNKER
 from flows.ingest.discover import Found, row_address
 from flows.ingest.drafts import Draft, Prepared, Rejection
 from flows.ingest.near import near_duplicates
 from flows.ingest.params import IngestParams
+from flows.ingest.releases import QUOTA_RULE
 
 KEPT = "previous_version_kept"
 Rows = list[dict[str, Any]]
@@ -58,15 +59,49 @@ def assemble(
         params: Duplicate policy and thresholds.
     """
     fresh = [Placed(_row_uri(uri, draft.row), draft) for uri, result in prepared.items() for draft in result.drafts]
-    kept = _kept(previous, prepared, {item.uri for item in fresh})
+    fresh, beyond = _within_quota(sorted(fresh, key=lambda item: item.uri), found, params)
+    kept = _kept(previous, prepared, {item.uri for item in (*fresh, *beyond)})
     everything = sorted([*fresh, *kept], key=lambda item: item.uri)
     chosen = _without_duplicates(everything) if params.duplicates == "collapse" else everything
     documents = _documents(chosen, params.near_duplicate_threshold)
     rejected = sorted(
-        _rejected(prepared, hashes), key=lambda row: (row["source_uri"], row["sha256"], row["reason_code"])
+        (*_rejected(prepared, hashes), *_refused(beyond, hashes)),
+        key=lambda row: (row["source_uri"], row["sha256"], row["reason_code"]),
     )
     balance = _balance(found, prepared, chosen, fresh, rejected)
     return Corpus(documents, _chunks(chosen, documents), rejected, balance)
+
+
+def _within_quota(
+    items: Sequence[Placed], found: Sequence[Found], params: IngestParams
+) -> tuple[list[Placed], list[Placed]]:
+    """Split the documents into those that their source may bring, by address, and those beyond."""
+    source_of = {item.uri: item.source for item in found}
+    taken = [0] * len(params.sources)
+    within: list[Placed] = []
+    beyond: list[Placed] = []
+    for item in items:
+        source = source_of[item.uri.partition("#")[0]]
+        most = params.sources[source].documents_max
+        taken[source] += 1
+        (within if most is None or taken[source] <= most else beyond).append(item)
+    return within, beyond
+
+
+def _refused(beyond: Sequence[Placed], hashes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for item in beyond:
+        row = item.draft.row is not None
+        yield {
+            "source_uri": item.uri,
+            "sha256": sha256(item.draft.text) if row else hashes[item.uri],
+            "reason_code": "policy",
+            "rule": QUOTA_RULE,
+            "detail": "its source brings more documents than it may",
+        }
+
+
+def _rejection_key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["source_uri"], row["sha256"], row["reason_code"]
 
 
 def _row_uri(uri: str, row: str | None) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from flows.core.errors import InputError, ParamsError, first_three
 from flows.core.ids import sha256
 from flows.core.project import Project
+from flows.ingest.gitsource import LINK, REGULAR, list_commit
 from flows.ingest.params import IngestParams, Source
 from flows.ingest.remote import list_remote
 from flows.ingest.sniff import BY_SUFFIX, REFUSED
@@ -40,6 +41,7 @@ class Found:
     size: int = 0
     token: str = ""
     remote: bool = False
+    repository: str = ""  # folder of a git repository; `path` is then the hash of a blob
     ignored: str = ""
     problem: str = ""
 
@@ -53,8 +55,7 @@ def discover(project: Project, params: IngestParams) -> list[Found]:
     """
     found: list[Found] = []
     for number, source in enumerate(params.sources):
-        listing = _remote(source, number, params) if "://" in source.uri else _local(project, source, number)
-        found.extend(listing)
+        found.extend(_listing(project, source, number, params))
     found.sort(key=lambda item: item.uri)
     repeated = [one.uri for one, other in pairwise(found) if one.uri == other.uri]
     if repeated:
@@ -82,6 +83,12 @@ def _safe(char: str) -> str:
     if char in "%#" or not char.isprintable():
         return "".join(f"%{byte:02X}" for byte in char.encode(errors="surrogatepass"))
     return char
+
+
+def _listing(project: Project, source: Source, number: int, params: IngestParams) -> Iterator[Found]:
+    if source.revision:
+        return _commit(project.root / source.uri, source, number)
+    return _remote(source, number, params) if "://" in source.uri else _local(project, source, number)
 
 
 def _local(project: Project, source: Source, number: int) -> Iterator[Found]:
@@ -177,3 +184,14 @@ def _remote(source: Source, number: int, params: IngestParams) -> Iterator[Found
         suffix = _suffix(name)
         uri = address(url) if source.name is None else f"{address(source.name)}/{address(name)}"
         yield Found(uri, number, url, suffix, size, token, remote=True, ignored=why_ignored(name, suffix, source))
+
+
+def _commit(folder: Path, source: Source, number: int) -> Iterator[Found]:
+    prefix = _prefix(source, folder)
+    for entry in list_commit(folder, source.revision or "HEAD"):
+        ignored = "link" if entry.mode == LINK else "not_regular" if entry.mode not in REGULAR else ""
+        suffix = _suffix(entry.name)
+        yield Found(
+            prefix + address(entry.name), number, entry.blob, suffix, entry.size, entry.blob,
+            ignored=ignored or why_ignored(entry.name, suffix, source), repository=str(folder),
+        )  # fmt: skip

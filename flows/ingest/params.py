@@ -32,6 +32,12 @@ class Source(BaseModel):
     name: str | None = Field(None, description="Prefix of the documents' addresses; default: the folder's name.")
     include: tuple[str, ...] = Field(("*",), description="Patterns of paths below `uri`; `*` also matches `/`.")
     exclude: tuple[str, ...] = Field(EXCLUDED, description="Patterns to leave out; counted as ignored.")
+    revision: str | None = Field(
+        None, min_length=1, description="Branch, tag or commit, where `uri` is a folder of a local git repository."
+    )
+    documents_max: int | None = Field(
+        None, ge=1, description="Most documents taken from here, by address; the others are quarantined."
+    )
     owner: str = Field("", description="Who answers for this source.")
     access: str = Field("public", min_length=1, description="Access label; anything but `public` restricts.")
     columns: Columns | None = Field(

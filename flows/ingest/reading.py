@@ -12,6 +12,7 @@ from flows.core.ids import sha256
 from flows.ingest.archive import MEGABYTE
 from flows.ingest.discover import Found
 from flows.ingest.drafts import Rejected
+from flows.ingest.gitsource import read_blob
 from flows.ingest.params import IngestParams
 from flows.ingest.remote import read_remote
 
@@ -28,7 +29,9 @@ def read(found: Found, params: IngestParams) -> bytes:
     if found.size > bytes_max:
         raise Rejected("too_large", "size_max_mb", f"{found.size / MEGABYTE:.1f} MB")
     try:
-        if found.remote:
+        if found.repository:
+            data = read_blob(found.repository, found.path)
+        elif found.remote:
             data = read_remote(found.path, params.url_hosts_allowed, bytes_max=bytes_max)
         else:
             data = _read_local(found.path, bytes_max)

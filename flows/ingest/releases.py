@@ -19,7 +19,8 @@ from flows.core.locks import writer_lock
 from flows.core.project import Project
 
 LIFTABLE = frozenset({"policy", "secret", "too_short"})
-ACCESS_RULE = "restricted_access"
+ACCESS_RULE, QUOTA_RULE = "restricted_access", "documents_max"
+FOR_ALL = {ACCESS_RULE: "ingest.restricted_documents", QUOTA_RULE: "`documents_max` of its source"}
 Lifted = Mapping[str, frozenset[str]]  # rules by SHA-256
 
 
@@ -124,10 +125,10 @@ def _chosen(rows: list[dict[str, Any]], source_uri: str, rule: str | None) -> li
         raise UsageError(f"{source_uri!r} is not in quarantine by {rule!r}, but by {rules}. Name one of these.")
     if fixed := sorted({row["reason_code"] for row in chosen} - LIFTABLE):
         raise UsageError(f"{fixed} cannot be lifted for {source_uri!r}: nothing can be read there. Mend the file.")
-    if any(row["rule"] == ACCESS_RULE for row in chosen):
+    if common := sorted({row["rule"] for row in chosen} & FOR_ALL.keys()):
         raise UsageError(
-            f"{source_uri!r} waits for its access label. "
-            "Change the label, or set ingest.restricted_documents in params.yaml, which is a decision for all of them."
+            f"{source_uri!r} waits by {common[0]!r}, which is decided for all documents alike. "
+            f"Change {FOR_ALL[common[0]]} in params.yaml."
         )
     return chosen
 

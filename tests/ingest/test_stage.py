@@ -21,7 +21,7 @@ from flows.core.tables import read_table
 from flows.ingest import stage
 from flows.ingest.assemble import assemble
 from flows.ingest.memory import Memory
-from flows.ingest.params import IngestParams
+from flows.ingest.params import IngestParams, Source
 from flows.ingest.prepare import prepare
 from flows.ingest.quality import judge
 from flows.ingest.quarantine import list_quarantine, show_quarantine
@@ -58,9 +58,9 @@ def outputs(project):
     return {path.name: path.read_bytes() for path in project.data("ingest").iterdir() if path.name != "run.json"}
 
 
-def corpora(project, *variants):
+def corpora(project, *variants, **params):
     """What a first run would publish, by each of the variants of the params."""
-    params = IngestParams.load(project)
+    params = IngestParams(**params)
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
         stock = take_stock(project, params, memory, silent)
         prepared = prepare(stock, params, memory, silent)
@@ -129,6 +129,29 @@ def test_equal_texts_keep_their_own_ids_and_places_and_share_one_embedding(kept_
     assert {row["chunk_id"] for row in copy}.isdisjoint(row["chunk_id"] for row in guide)
     assert [row["duplicate_of"] for row in copy] == [None] * len(copy)
     assert [row["duplicate_of"] for row in guide] == [row["chunk_id"] for row in copy]
+
+
+def test_a_source_brings_at_most_its_quota_by_address_and_the_rest_is_told(project):
+    for name in ("a.md", "b.md", "rows.jsonl"):
+        put(project, name, '{"id":"x","text":"The first row."}\n{"id":"y","text":"The second row."}')
+    sources = tuple(
+        Source(uri="data/sources", name=name, include=("*.md", "rows.jsonl"), documents_max=most)
+        for name, most in (("one", 3), ("two", None))
+    )
+    (project.root / "params.yaml").write_text("ingest: {}")
+    (made,) = corpora(project, {}, sources=sources)
+    uris = [row["source_uri"] for row in made.documents]
+    assert uris == [
+        "one/a.md",
+        "one/b.md",
+        "one/rows.jsonl#x",
+        "two/a.md",
+        "two/b.md",
+        "two/rows.jsonl#x",
+        "two/rows.jsonl#y",
+    ]
+    assert [(row["source_uri"], row["rule"]) for row in made.rejected] == [("one/rows.jsonl#y", "documents_max")]
+    assert (made.balance["inputs"], made.balance["documents"], made.balance["quarantined"]) == (8, 7, 1)
 
 
 @pytest.mark.slow
