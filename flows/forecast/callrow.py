@@ -16,7 +16,7 @@ from typing import Any
 from flows.core.calls import Privacy
 from flows.core.ids import canonical_json, content_id, sha256
 from flows.provider.outcomes import Tokens, clean, redact
-from flows.provider.prices import OwnPrices, Price, cost_usd, maker_of, price_of_model
+from flows.provider.prices import BATCH_SHARE, OwnPrices, Price, cost_usd, maker_of, price_of_model
 
 FIELDS = (
     "id", "time", "provider", "model", "response_model", "input_tokens", "cached_input_tokens", "output_tokens",
@@ -31,7 +31,6 @@ FIRST_DAY = datetime(2015, 1, 1, tzinfo=UTC)  # older times are a broken clock: 
 CLOCK_SKEW = timedelta(days=1)
 TEXT_CHARS_MAX = 20_000  # of a prompt; the rest is kept as its hash and length
 LARGE_REQUEST = 100_000  # no model's price depends on sizes below
-BATCH_SHARE = 0.5  # batch requests are sold at half the price
 GOOD = {"ok", "success", "succeeded", "completed", "200", "default", "unset", ""}
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flows.core.errors import InputError, UsageError
-from flows.forecast.callrow import BATCH_SHARE, LARGE_REQUEST
+from flows.forecast.callrow import LARGE_REQUEST
 from flows.forecast.series import FloatArray
-from flows.provider.prices import MTOK, Price
+from flows.provider.prices import BATCH_SHARE, MTOK, Price
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,6 +25,8 @@ from flows.provider.outcomes import Tokens
 
 TokenType = Literal["input", "cached_input", "cache_write", "output"]
 MTOK = 1_000_000
+MAKERS = ("openai", "anthropic", "google", "mistral", "cohere", "deepseek", "x-ai", "voyageai")  # not resellers
+BATCH_SHARE = 0.5  # of the price; what every provider with a batch interface charges
 LOCAL_SOURCE = "runs on this machine"
 
 
@@ -50,6 +52,7 @@ class OwnPrice(BaseModel):
     model: str = Field(min_length=1)
     token_type: TokenType
     usd_per_mtok: float = Field(ge=0, le=100_000, strict=True)
+    currency: Literal["USD"] = "USD"  # another one must be converted, with the rate's date in `source`
     valid_from: date
     valid_until: date | None = None  # exclusive; None = until the next entry
     source: str = Field(min_length=3)
@@ -152,13 +155,15 @@ def price_of_model(
 
 @lru_cache(maxsize=4096)
 def maker_of(model: str) -> str:
-    """Return the provider whose models are named so, or an empty text."""
+    """Return the provider whose models are named so, or who sells one of exactly this name, or an empty text."""
     from genai_prices.data_snapshot import get_snapshot
 
+    snapshot = get_snapshot()
     try:
-        return str(get_snapshot().find_provider(model.lower(), None, None).id)
+        return str(snapshot.find_provider(model.lower(), None, None).id)
     except LookupError:
-        return ""
+        sellers = {provider.id for provider in snapshot.providers if provider.find_model(model.lower())}
+        return next((name for name in MAKERS if name in sellers), "")
 
 
 def own_price(provider: str, model: str, when: datetime, own: OwnPrices) -> Price | None:

@@ -44,6 +44,14 @@ def test_one_body_is_priced_without_a_project(tmp_path, monkeypatch, capsys):
     }  # fmt: skip
 
 
+def test_a_batch_costs_half_and_says_so(tmp_path, capsys):
+    (tmp_path / "body.json").write_text(json.dumps(BODY))
+
+    found = json.loads(run(capsys, "cost", "of", "--usage-body", tmp_path / "body.json", *FOR_BODY, "--batch").out)
+
+    assert (found["cost_usd"], found["price_source"][-12:]) == (0.00019, "batch at 50%")
+
+
 def test_a_model_without_a_price_costs_null(tmp_path, capsys):
     (tmp_path / "body.json").write_text(json.dumps(BODY))
     words = ["--provider", "openai", "--model", "gpt-99", "--at", "2026-11-01", "--json"]

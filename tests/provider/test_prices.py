@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from flows.core.errors import ParamsError
 from flows.provider.outcomes import Tokens
-from flows.provider.prices import Price, cost_usd, load_prices, local_price, price_at, read_prices
+from flows.provider.prices import (
+    Price,
+    cost_usd,
+    load_prices,
+    local_price,
+    maker_of,
+    price_at,
+    price_of_model,
+    read_prices,
+)
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ENTRY = {
@@ -47,6 +56,33 @@ def test_the_library_knows_published_prices_and_names_itself():
 def test_a_dated_model_costs_what_its_name_costs():
     dated, named = (price_at("openai", model, NOW) for model in ("gpt-4.1-mini-2025-04-14", "gpt-4.1-mini"))
     assert (dated.input, dated.output) == (named.input, named.output)
+
+
+@pytest.mark.parametrize(
+    ("model", "maker"),
+    [
+        ("gpt-4.1-mini", "openai"),
+        ("text-embedding-3-small", "openai"),
+        ("claude-sonnet-4-5", "anthropic"),
+        ("none", ""),
+    ],
+)
+def test_the_maker_of_a_model_is_known_by_its_name(model, maker):
+    assert maker_of(model) == maker
+
+
+def test_a_tuned_model_is_not_sold_at_the_price_of_its_base():
+    tuned, base = (price_of_model("", name, NOW) for name in ("ft:gpt-4o-mini-2024-07-18:org::x", "gpt-4o-mini"))
+
+    assert tuned.output > base.output
+    assert price_of_model("", "ft:gpt-4.1-mini-2025-04-14:org::x", NOW) is None
+
+
+def test_the_provider_may_stand_in_the_models_name(project):
+    write(project, ENTRY | {"provider": "azure", "model": "mine"})
+
+    assert price_of_model("", "azure/mine", NOW, own=load_prices(project)).input == 2.0
+    assert price_of_model("", "azure/gpt-4o", NOW).output == 10.0
 
 
 def test_a_larger_request_may_cost_more_per_token():
@@ -104,6 +140,7 @@ def test_an_own_price_may_end(project):
         {"token_type": "inputs"},
         {"valid_from": "soon"},
         {"source": ""},
+        {"currency": "EUR"},
     ],
 )
 def test_a_wrong_price_is_refused_by_name(project, change):
