@@ -73,7 +73,9 @@ def paragraph(names: tuple[str, str], found: Comparison) -> str:
     """
     result = found.result
     largest = max((metric.effect for metric in result.metrics.values()), key=lambda e: e.n_questions, default=None)
-    asked = f" {largest.n_questions} questions about {largest.n_documents} documents were compared." if largest else ""
+    asked = (
+        f" {largest.n_questions} questions about {largest.n_documents} document(s) were compared." if largest else ""
+    )
     blocking = {name: m for name, m in result.metrics.items() if m.verdict == result.verdict != "pass"}
     reasons = [reason(name, metric, found.specs[name]) for name, metric in list(blocking.items())[:3]]
     more = f"Likewise {', '.join(list(blocking)[3:])}." if len(blocking) > 3 else ""
