@@ -73,6 +73,7 @@ def build(
     rules = Filter.of(corpus, params, found)
     good = [draft for draft in found if draft.document_id in part.by_id and _passes(draft, rules, rejections)]
     pool = list(islice(spread(good, params.seed), POOL_PER_QUESTION * sum(params.questions_per_type.values())))
+    proposed: dict[str, list[Draft]] = {}
     made: tuple[tuple[str, Callable[[], Iterable[Draft]]], ...] = (
         ("simple", lambda: good),
         ("complex", lambda: complex_questions(pool)),
@@ -83,8 +84,11 @@ def build(
         ("unanswerable", lambda: unanswerable_questions(corpus, pool)),
     )
     for number, (question_type, drafts) in enumerate(made, start=1):
-        selection.add(question_type, list(drafts()), rules)
+        proposed[question_type] = list(drafts())
+        selection.add(question_type, proposed[question_type], rules, fair=True)
         progress("question types", number, len(made))
+    for question_type, rest in proposed.items():
+        selection.add(question_type, rest, rules)
     return table_of(followed.questions, selection.chosen, topics), rejections, followed
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ class Agreement:
 
     def __str__(self) -> str:
         """One line for a person."""
-        return f"{self.first} and {self.second}: {self.same} of {self.questions} labels equal, kappa {self.kappa:.2f}"
+        kappa = "undefined, one label only" if isnan(self.kappa) else f"{self.kappa:.2f}"
+        return f"{self.first} and {self.second}: {self.same} of {self.questions} labels equal, kappa {kappa}"
 
 
 def labels_file(project: Project) -> Path:

@@ -25,7 +25,10 @@ class Selection:
         self._per_topic: Counter[str] = Counter()
         self._per_type: Counter[str] = Counter()
         self._terms: dict[str, list[frozenset[str]]] = defaultdict(list)
+        self._per_document_type: Counter[tuple[str, str]] = Counter()
+        self._wanted = sum(params.questions_per_type.values())
         self._ids: set[str] = set()
+        self._refused: set[str] = set()
 
     def keep(self, draft: Draft, *, live: bool) -> None:
         """Count an existing question; a stale one keeps its id but leaves its place to a new one."""
@@ -33,8 +36,15 @@ class Selection:
         if live:
             self._count(draft)
 
-    def add(self, question_type: str, drafts: Sequence[Draft], rules: Filter) -> None:
-        """Fill up the type with the best-spread drafts that pass the rules."""
+    def add(self, question_type: str, drafts: Sequence[Draft], rules: Filter, *, fair: bool = False) -> None:
+        """Fill up the type with the best-spread drafts that pass the rules.
+
+        Args:
+            question_type: The type.
+            drafts: All of that type.
+            rules: What refuses a draft.
+            fair: Leave room in each document for the other types, in proportion to what is wanted.
+        """
         wanted = self.params.questions_per_type.get(question_type, 0)
         if not wanted:
             return
@@ -42,9 +52,9 @@ class Selection:
             covered = question_type != "simple" or self._covered(draft, few=len(rules.corpus.sources) <= wanted)
             if self._per_type[question_type] >= wanted and covered:
                 continue
-            if draft.document_id and self._per_document[draft.document_id] >= self.params.questions_per_document_max:
+            if draft.document_id and self._full(draft, share=wanted / self._wanted if fair else 1.0):
                 continue
-            if draft.question_id not in self._ids and self._good(draft, rules):
+            if draft.question_id not in self._ids | self._refused and self._good(draft, rules):
                 self._ids.add(draft.question_id)
                 self.chosen.append(draft)
                 self._count(draft)
@@ -54,6 +64,12 @@ class Selection:
         topic = self.topics.get(draft.document_id, "")
         return bool(self._per_document[draft.document_id]) or (not few and bool(self._per_topic[topic]))
 
+    def _full(self, draft: Draft, *, share: float) -> bool:
+        """Say whether a document has all the questions, or its share of those of one type, that it may have."""
+        most = self.params.questions_per_document_max
+        of_type = self._per_document_type[draft.document_id, draft.question_type]
+        return self._per_document[draft.document_id] >= most or of_type >= max(1, int(most * share))
+
     def _good(self, draft: Draft, rules: Filter) -> bool:
         reason = rules.reason(draft)
         if reason is None and near_duplicate(
@@ -62,6 +78,7 @@ class Selection:
             reason = "near_duplicate"
         if reason:
             self.rejections.note(draft, reason)
+            self._refused.add(draft.question_id)
         return reason is None
 
     def _count(self, draft: Draft) -> None:
@@ -69,6 +86,7 @@ class Selection:
         self._terms[draft.question_type].append(draft.terms)
         if draft.document_id:
             self._per_document[draft.document_id] += 1
+            self._per_document_type[draft.document_id, draft.question_type] += 1
             self._per_topic[self.topics.get(draft.document_id, "")] += 1
 
 

@@ -124,6 +124,13 @@ def test_no_document_gets_more_than_its_share(zoo_frame):
     assert table["document_id"].value_counts().max() <= 3
 
 
+def test_a_small_corpus_leaves_room_for_every_type(zoo_frame):
+    table, _, _ = made(zoo_frame, params=TestsetParams(questions_per_document_max=10))
+    assert set(table["question_type"]) == set(QUESTION_TYPES)
+    again, _, _ = made(zoo_frame, table, TestsetParams(questions_per_document_max=10))
+    pd.testing.assert_frame_equal(table, again)
+
+
 def test_unanswerable_questions_ask_for_what_no_document_says(zoo_frame):
     vocabulary = content(" ".join(zoo_frame["text"]))
     table, _, _ = made(zoo_frame)

@@ -65,6 +65,7 @@ def test_own_formats_come_back_whole(llmops, zoo_project, questions, tmp_path, f
     pd.testing.assert_frame_equal(questions(), before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["raget", "ragas", "promptfoo"])
 def test_formats_of_other_tools_keep_question_answer_type_and_gold(llmops, zoo_project, questions, tmp_path, form):
     stage.run(str(zoo_project.root))
@@ -81,6 +82,7 @@ def test_formats_of_other_tools_keep_question_answer_type_and_gold(llmops, zoo_p
     assert not after["stale"].any()
 
 
+@pytest.mark.slow
 def test_other_tools_find_their_own_field_names(llmops, zoo_project, tmp_path):
     stage.run(str(zoo_project.root))
     fields = {
@@ -114,6 +116,7 @@ def test_what_stands_nowhere_is_kept_without_gold_and_said(llmops, questions, pu
     assert "1 without a place in the documents" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_reviewed_question_is_not_overwritten_and_an_unreviewed_one_is(llmops, questions, put, capsys):
     asked = {"question": "How hungry is a tortoise?"}
     llmops("import", put(asked | {"reference": "30 leaves"}))
@@ -183,6 +186,7 @@ def test_export_before_the_first_run_says_what_to_run(llmops, tmp_path):
         llmops("export", tmp_path / "out.csv")
 
 
+@pytest.mark.slow
 def test_doubtful_rows_are_marked_and_not_asked_until_repaired(llmops, questions, put, capsys):
     asked = {"question": "How hungry is a tortoise?"}
     llmops("import", put(asked | {"reference": "30 leaves"}, asked | {"reference": "40 leaves"}))
@@ -221,6 +225,7 @@ def test_a_corpus_of_bad_test_sets_is_judged_as_its_manifest_says(
     assert len(judged) >= 8
 
 
+@pytest.mark.slow
 def test_training_questions_are_exported_and_never_stored(llmops, zoo_project, questions, tmp_path):
     zoo_project.params_file.write_text("testset: {train_share: 0.999}\n")
     stage.run(str(zoo_project.root))

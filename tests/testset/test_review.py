@@ -59,6 +59,7 @@ def test_two_people_who_agree_make_questions_reviewed(types, questions):
     assert list(questions()["reviewed_by"].dropna()) == ["ann, bob"] * SIZE
 
 
+@pytest.mark.slow
 def test_what_two_people_refuse_is_not_asked_and_does_not_come_back(types, questions, zoo_project):
     types("ann", "w" * SIZE)
     types("bob", "u" * SIZE)
@@ -68,6 +69,7 @@ def test_what_two_people_refuse_is_not_asked_and_does_not_come_back(types, quest
     assert set(questions().loc[questions()["stale"], "question_id"]) == set(refused["question_id"])
 
 
+@pytest.mark.slow
 def test_disagreement_is_left_to_talk_and_labelled_again(types, questions):
     types("ann", "g" * SIZE)
     said = types("bob", "w" * SIZE)
@@ -87,6 +89,7 @@ def test_a_stopped_review_goes_on_where_it_stopped(types, zoo_project):
     assert "0 labelled now, 0 left" in types("ann", [])
 
 
+@pytest.mark.slow
 def test_all_people_see_the_same_questions_but_not_how_they_were_made_or_labelled(types, questions):
     ann, bob = types("ann", "w" * SIZE), types("bob", "g" * SIZE)
     assert sorted(shown(ann)) == sorted(shown(bob))
