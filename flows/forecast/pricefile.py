@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRICE_MAX = 100_000.0  # USD per million tokens
+WIDE = "_usd_per_mtok"
 MODEL_COLUMNS = ("model", "token_type")
 
 
 def read_price_table(path: Path) -> "pd.DataFrame":
-    """Read `unique_id, valid_from, usd_per_mtok`; `model, token_type` may stand in for `unique_id`.
+    """Read `unique_id, valid_from, usd_per_mtok`; `unique_id` may hold * and ?.
 
-    Without `valid_from` a price has always held. `unique_id` may hold * and ?.
+    `model, token_type` may stand in for `unique_id`, and so may `model` with a column per token type
+    (`input_usd_per_mtok`, `output_usd_per_mtok`, …). Without `valid_from` a price has always held.
 
     Raises:
         ContractError: A column is missing, a value is no price or no date, or a price stands twice; names the lines.
@@ -33,10 +35,11 @@ def read_price_table(path: Path) -> "pd.DataFrame":
 
     aside = SetAside()
     table = read_rows(path, aside)
+    if "valid_from" not in table.columns:
+        table = table.assign(valid_from=table["ds"] if "ds" in table.columns else "1970-01-01")
+    table = _by_token_type(table)
     if "unique_id" not in table.columns and set(MODEL_COLUMNS) <= set(table.columns):
         table = table.assign(unique_id="*" + table["model"] + "/" + table["token_type"])
-    if "valid_from" not in table.columns:
-        table = table.assign(valid_from="1970-01-01")
     missing = [name for name in PRICE_COLUMNS if name not in table.columns]
     if missing:
         raise ContractError(f"{path.name!r} lacks column(s) {missing}. Its columns are {', '.join(PRICE_COLUMNS)}.")
@@ -52,6 +55,16 @@ def read_price_table(path: Path) -> "pd.DataFrame":
     if aside.counts:
         raise ContractError(f"{path.name!r} has wrong prices: {'; '.join(aside.notes())}. Mend those lines.")
     return pd.DataFrame({"unique_id": table["unique_id"], "valid_from": start, "usd_per_mtok": price})
+
+
+def _by_token_type(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a row per token type for a table with a price column for each; an empty cell is no price."""
+    wide = [name for name in table.columns if name.endswith(WIDE)]
+    if "model" not in table.columns or not wide:
+        return table
+    long = table.melt(["model", "valid_from", "line"], wide, var_name="token_type", value_name="usd_per_mtok")
+    long = long[long["usd_per_mtok"] != ""].reset_index(drop=True)
+    return long.assign(token_type=long["token_type"].str.removesuffix(WIDE))
 
 
 def read_events(path: Path) -> tuple[Event, ...]:

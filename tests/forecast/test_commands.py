@@ -148,6 +148,25 @@ def test_announced_prices_and_events_shape_the_future(ask, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "unique_id,ds,usd_per_mtok\nanswer/mine/*,2026-01-01,3\n",
+        "model,token_type,usd_per_mtok\nmine,input,3\nmine,output,3\n",
+        "model,input_usd_per_mtok,output_usd_per_mtok\nmine,3,3\nother,,1\n",
+    ],
+)
+def test_prices_of_models_may_stand_in_any_of_three_forms(ask, tmp_path, text):
+    (tmp_path / "prices.csv").write_text(text)
+    days = pd.date_range("2026-06-01T12:00", periods=40)
+    calls = [f"{day.isoformat()}Z,mine,1000000,1000000" for day in days]
+
+    words = ["--prices", tmp_path / "prices.csv", "--horizon", 10]
+    found = ask(["started_at,request_model,input_tokens,output_tokens", *calls], *words)
+
+    assert found["total"]["mean"] == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("unique_id,usd_per_mtok\na,nan\n", "no price in USD per million tokens"),
