@@ -13,7 +13,7 @@ EXCLUDED = ("README.md", "*~", "*.swp", "*.tmp", "*.part", "*.crdownload", "*~$*
 
 
 class Columns(BaseModel):
-    """Which columns of a CSV or JSONL file make a document of each row."""
+    """Which columns of a CSV, JSONL or Parquet file make a document of each row."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,9 @@ class Source(BaseModel):
     owner: str = Field("", description="Who answers for this source.")
     access: str = Field("public", min_length=1, description="Access label; anything but `public` restricts.")
     columns: Columns | None = Field(
-        None, description="Column mapping; without it a CSV file is one document and JSONL uses id, title, text."
+        None,
+        description="Column mapping; without it a CSV file is one document, JSONL uses id, title, text, "
+        "and Parquet is refused.",
     )
 
 

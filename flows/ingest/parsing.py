@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from flows.ingest.archive import check_archive
+from flows.ingest.columnar import parse_parquet
 from flows.ingest.decoding import declared_charset, decode
 from flows.ingest.drafts import Parsed, ParsedFile, Rejected
 from flows.ingest.markup import parse_html
 from flows.ingest.params import Columns, IngestParams
 from flows.ingest.plain import parse_text
 from flows.ingest.rows import Rows, parse_csv, parse_json, parse_jsonl
-from flows.ingest.sniff import ARCHIVES, CSV, EML, HTML, JSON, JSONL, PDF, RST
+from flows.ingest.sniff import ARCHIVES, CSV, EML, HTML, JSON, JSONL, PARQUET, PDF, RST
 
-CONFINED = frozenset({HTML, PDF, RST, EML, *ARCHIVES})
+CONFINED = frozenset({HTML, PDF, RST, EML, PARQUET, *ARCHIVES})
 _OWN = "llmops"
 _ACTIVE_PDF = re.compile(rb"/(?:JavaScript|JS|Launch|EmbeddedFile)\b")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()<>#+.!|~-])")
@@ -57,6 +58,8 @@ def parse(data: bytes, media_type: str, limits: Limits) -> ParsedFile:
     if media_type == HTML:
         text, flags = decode(data, fallback=limits.fallback_encoding, declared=declared_charset(data))
         return _one(media_type, f"{_OWN}/html", parse_html(text), flags)
+    if media_type == PARQUET:
+        return _parse_table(data, limits)
     if media_type in CONFINED:
         return _parse_foreign(data, media_type, limits)
     text, flags = decode(data, fallback=limits.fallback_encoding)
@@ -73,6 +76,14 @@ def _parse_rows(data: bytes, media_type: str, limits: Limits) -> ParsedFile:
     else:
         rows = parse_json(text, limits.columns or Columns(), cell_chars_max=cells)
     return _many(media_type, rows, flags)
+
+
+def _parse_table(data: bytes, limits: Limits) -> ParsedFile:
+    if limits.columns is None:
+        raise Rejected("unsupported", "no_columns", "a Parquet table is taken in where its source names its columns")
+    cells, unpacked = limits.cell_chars_max, limits.unpacked_max_mb
+    rows = parse_parquet(data, limits.columns, cell_chars_max=cells, unpacked_max_mb=unpacked)
+    return _many(PARQUET, rows, ())
 
 
 def _many(media_type: str, rows: Rows, flags: tuple[str, ...]) -> ParsedFile:

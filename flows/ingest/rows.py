@@ -54,7 +54,7 @@ def parse_jsonl(text: str, columns: Columns, *, cell_chars_max: int) -> Rows:
         except Rejected as problem:
             rule = "torn_last_line" if number == len(lines) else problem.rule
             bad.append(Rejection("malformed_rows", rule, f"line {number}", f"line-{number}", digest))
-    return _documents(good, bad, columns, cell_chars_max)
+    return row_documents(good, bad, columns, cell_chars_max)
 
 
 def parse_json(text: str, columns: Columns, *, cell_chars_max: int) -> Rows:
@@ -80,7 +80,7 @@ def _array(items: list[Any], columns: Columns, cell_chars_max: int) -> Rows:
             good.append(Row(number, digest, item))
         else:
             bad.append(Rejection("malformed_rows", "not_an_object", f"item {number}", f"line-{number}", digest))
-    return _documents(good, bad, columns, cell_chars_max)
+    return row_documents(good, bad, columns, cell_chars_max)
 
 
 def parse_csv(text: str, columns: Columns | None, *, cell_chars_max: int) -> Rows:
@@ -94,7 +94,7 @@ def parse_csv(text: str, columns: Columns | None, *, cell_chars_max: int) -> Row
         raise Rejected("schema", "no_column", f"columns {missing} are not in the header")
     good = [Row(line, _record_sha256(record), dict(zip(header, record, strict=True)))
             for line, record in records]  # fmt: skip
-    return _documents(good, bad, columns, cell_chars_max)
+    return row_documents(good, bad, columns, cell_chars_max)
 
 
 def strict_json(text: str) -> Any:
@@ -130,7 +130,15 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
-def _documents(rows: Sequence[Row], bad: list[Rejection], columns: Columns, cell_chars_max: int) -> Rows:
+def row_documents(rows: Sequence[Row], bad: list[Rejection], columns: Columns, cell_chars_max: int) -> Rows:
+    """Return the documents of rows as they are in the file, one per id.
+
+    Args:
+        rows: The rows that could be read.
+        bad: Those that could not; further ones are added.
+        columns: Which columns hold what.
+        cell_chars_max: Longest text.
+    """
     chosen: dict[str, tuple[Any, Parsed]] = {}
     superseded = repeated = 0
     inputs = len(rows) + len(bad)

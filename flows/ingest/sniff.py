@@ -17,21 +17,23 @@ DOCX = _OOXML + "wordprocessingml.document"
 PPTX = _OOXML + "presentationml.presentation"
 XLSX = _OOXML + "spreadsheetml.sheet"
 EPUB = "application/epub+zip"
+PARQUET = "application/vnd.apache.parquet"
 ARCHIVES = (DOCX, PPTX, XLSX, EPUB)
 
 BY_SUFFIX = {
     ".md": MARKDOWN, ".markdown": MARKDOWN, ".txt": PLAIN, ".text": PLAIN, ".html": HTML, ".htm": HTML, ".xhtml": HTML,
     ".csv": CSV, ".tsv": CSV, ".json": JSON, ".ipynb": JSON, ".jsonl": JSONL, ".ndjson": JSONL, ".rst": RST,
     ".eml": EML, ".pdf": PDF, ".docx": DOCX, ".docm": DOCX, ".pptx": PPTX, ".xlsx": XLSX, ".epub": EPUB,
+    ".parquet": PARQUET,
 }  # fmt: skip
-REFUSED = (".xml", ".svg", ".yaml", ".yml", ".parquet")  # looks like content, is not taken in: said, not ignored
-CONTAINERS = (PDF, *ARCHIVES)
+REFUSED = (".xml", ".svg", ".yaml", ".yml")  # looks like content, is not taken in: said, not ignored
+CONTAINERS = (PDF, PARQUET, *ARCHIVES)
 
 _MAGIC = {
     b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"\x7fELF": "application/x-elf",
     b"MZ": "application/x-executable", b"\x1f\x8b": "application/gzip", b"BZh": "application/x-bzip2",
     b"\xfd7zXZ": "application/x-xz", b"7z\xbc\xaf": "application/x-7z", b"Rar!": "application/x-rar",
-    b"PAR1": "application/x-parquet", b"SQLite format 3": "application/x-sqlite",
+    b"PAR1": PARQUET, b"SQLite format 3": "application/x-sqlite",
 }  # fmt: skip
 _OLE = b"\xd0\xcf\x11\xe0"
 _MEMBERS = {"word/document.xml": DOCX, "ppt/presentation.xml": PPTX, "xl/workbook.xml": XLSX}
