@@ -20,6 +20,8 @@ from flows.core.project import Project
 from tests.conftest import NOW
 from tests.index.corpus import publish
 from tests.index.test_crash import DOCUMENTS
+
+pytestmark = pytest.mark.slow
 os.environ["LLMOPS_CRASH_AT"] = sys.argv[2]
 publish(Project.open(sys.argv[1]), DOCUMENTS, NOW)
 """

@@ -12,6 +12,8 @@ from flows.index.store import open_index
 from flows.index.verify import verify_index
 from tests.index.corpus import FINGERPRINT, publish, vector_of
 
+pytestmark = pytest.mark.slow
+
 BUILD = Build(recall_queries=5)
 SECRET = "the heron of Lindenhof keeps number 4711"
 
