@@ -12,6 +12,8 @@ from flows.index.verify import verify_index
 from tests.conftest import NOW, ROOT
 from tests.index.corpus import publish
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = {"alpha.md": "one line", "delta.md": "a fourth document\nwith two lines"}
 CHILD = """
 import os
@@ -20,8 +22,6 @@ from flows.core.project import Project
 from tests.conftest import NOW
 from tests.index.corpus import publish
 from tests.index.test_crash import DOCUMENTS
-
-pytestmark = pytest.mark.slow
 os.environ["LLMOPS_CRASH_AT"] = sys.argv[2]
 publish(Project.open(sys.argv[1]), DOCUMENTS, NOW)
 """
@@ -29,11 +29,7 @@ publish(Project.open(sys.argv[1]), DOCUMENTS, NOW)
 
 @pytest.mark.parametrize(
     "point",
-    [
-        pytest.param("index.upserted", marks=pytest.mark.slow),
-        pytest.param("index.tagged", marks=pytest.mark.slow),
-        "index.before_publish",
-    ],
+    ["index.upserted", "index.tagged", "index.before_publish"],
 )
 def test_a_writer_killed_before_the_publication_leaves_the_old_version(project, some, point):
     publish(project, some, NOW)
@@ -49,7 +45,6 @@ def test_a_writer_killed_before_the_publication_leaves_the_old_version(project, 
     assert verify_index(project) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [1.0, 1.2, 1.4, 1.6, 1.8])
 def test_a_writer_killed_at_any_moment_leaves_a_version_that_verifies(project, some, delay_s):
     publish(project, some, NOW)
