@@ -64,7 +64,8 @@ class Library:
         parts = [re.escape(word) for word in text.split()]
         if not parts or (not among and len(words(text)) < self.words_min):
             return None
-        pattern = re.compile(r"(?<!\w)" * text[:1].isalnum() + r"\s+".join(parts))
+        before, after = r"(?<!\w)" * parts[0][:1].isalnum(), r"(?!\w)" * parts[-1][-1:].isalnum()
+        pattern = re.compile(before + r"\s+".join(parts) + after)
         for name in among or self.versions:
             if place := pattern.search(self.versions[name].text):
                 return _sentences(name, self.versions[name], place.start(), place.end())

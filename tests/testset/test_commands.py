@@ -110,6 +110,11 @@ def test_a_context_that_names_its_document_may_be_short(llmops, questions, put):
     assert span["quote"] == "The filter\nneeds at least 400 litres an hour."
 
 
+def test_a_number_is_not_found_inside_another_number(llmops, questions, put):
+    llmops("import", put({"question": "How often is it, in litres?", "reference": "40", "context_ids": ["penguin.md"]}))
+    assert imported(questions())["reference_spans"].item() == "[]"
+
+
 def test_what_stands_nowhere_is_kept_without_gold_and_said(llmops, questions, put, capsys):
     llmops("import", put({"question": "Who feeds whom here?", "reference": "nobody whom the documents mention"}))
     assert imported(questions())["reference_spans"].item() == "[]"
