@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import subprocess
 import zlib
 
 import pandas as pd
@@ -238,3 +239,16 @@ def test_a_file_goes_as_a_whole_and_an_absent_one_is_none(project):
     assert remove_source(find_origin(project, "heron.md")) == 1
     assert not path.exists()
     assert find_origin(project, "heron.md").path is None
+
+
+def test_a_revision_of_a_repository_is_out_of_reach_and_said_so(project):
+    folder = project.root / "handbook"
+    folder.mkdir()
+    (folder / "heron.md").write_text(SECRET)
+    git = ["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+    project.params_file.write_text("ingest:\n  sources: [{uri: handbook, revision: HEAD}]\n")
+    origin = find_origin(project, "handbook/heron.md")
+    assert (origin.path, remove_source(origin)) == (None, 0)
+    assert "rewrite its history" in origin.out_of_reach

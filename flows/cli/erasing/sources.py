@@ -42,12 +42,15 @@ def find_origin(project: Project, address: str) -> Origin:
     if item is None:
         return Origin(address, None, None, Columns())
     columns = params.sources[item.source].columns or Columns()
-    return Origin(address, None if item.remote else Path(item.path), row, columns, _out_of_reach(project, item))
+    path = None if item.remote or item.repository else Path(item.path)
+    return Origin(address, path, row, columns, _out_of_reach(project, item))
 
 
 def _out_of_reach(project: Project, item: Found) -> str:
     if item.remote:
         return "the source is on another machine: delete the document there, or the next `llmops ingest` reads it again"
+    if item.repository:
+        return "the source is a revision of a git repository: rewrite its history, or the next `llmops ingest` reads it again"
     if _in_git(project, Path(item.path)):
         return "the source is tracked by git: its history keeps every version; rewrite it with `git filter-repo`"
     return ""
