@@ -235,13 +235,16 @@ def _stored(project: Project, call_ids: "pd.Series[str]") -> "pd.DataFrame":
     """Return call_id and row (the hash in `metadata`; empty where it was erased) of known calls."""
     import pandas as pd
 
+    paths = sorted(project.data("calls").glob("date=*/part-*.parquet"))
+    parts = [pd.read_parquet(path, columns=["call_id"])["call_id"] for path in paths]
     found = [pd.DataFrame({"call_id": [], "row": []}, dtype="str")]
-    for path in sorted(project.data("calls").glob("date=*/part-*.parquet")):
-        if pd.read_parquet(path, columns=["call_id"])["call_id"].isin(call_ids).any():
-            rows = pd.read_parquet(path, columns=["call_id", "metadata"])
-            rows = rows[rows["call_id"].isin(call_ids)]
-            row = rows["metadata"].str.extract(r'"row":"([0-9a-f]{16})"', expand=False).fillna("")
-            found.append(pd.DataFrame({"call_id": rows["call_id"], "row": row}))
+    if not parts:
+        return found[0]
+    ours = pd.concat(parts, keys=range(len(parts))).isin(call_ids)  # one look-up table for all parts
+    for number in ours[ours].index.unique(level=0):
+        rows = pd.read_parquet(paths[number], columns=["call_id", "metadata"])[ours[number].to_numpy()]
+        row = rows["metadata"].str.extract(r'"row":"([0-9a-f]{16})"', expand=False).fillna("")
+        found.append(pd.DataFrame({"call_id": rows["call_id"], "row": row}))
     return pd.concat(found, ignore_index=True).drop_duplicates()
 
 
