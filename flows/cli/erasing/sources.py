@@ -50,7 +50,7 @@ def _out_of_reach(project: Project, item: Found) -> str:
     if item.remote:
         return "the source is on another machine: delete the document there, or the next `llmops ingest` reads it again"
     if item.repository:
-        return "the source is a revision of a git repository: rewrite its history, or the next `llmops ingest` reads it again"
+        return "the source is a git revision: rewrite its history, or the next `llmops ingest` reads it again"
     if _in_git(project, Path(item.path)):
         return "the source is tracked by git: its history keeps every version; rewrite it with `git filter-repo`"
     return ""
