@@ -52,7 +52,7 @@ def rows_of(chunks: "pd.DataFrame") -> "pd.DataFrame":
     search = ["\n".join(filter(None, (context(title, heading), text))) for title, heading, text in parts]
     by_id = dict(zip(shown[KEY], search, strict=True))
     original = dict(zip(chunks[KEY].tolist(), chunks["duplicate_of"].tolist(), strict=True))
-    embedded = [by_id.get(original[chunk], by_id[chunk]) for chunk in shown[KEY]]
+    embedded = [by_id[original[chunk] if original[chunk] in by_id else chunk] for chunk in shown[KEY]]
     keys = [content_id("vector", text) for text in embedded]
     values = zip(*shown.values(), search, keys, strict=True)
     return rows.assign(

@@ -177,7 +177,8 @@ def test_the_paragraph_says_what_was_found_and_how_sure():
     after = scores("b.csv", m=np.where(np.arange(80) % 8 == 0, 0.0, ALTERNATING))
     said = paragraph(("a.csv", "b.csv"), compare(GOOD, after, config(m=SHARE)))
 
-    assert "b.csv against a.csv: the candidate fails: it is shown to be worse. 80 questions about 20 document(s)" in said
+    assert "b.csv against a.csv: the candidate fails: it is shown to be worse." in said
+    assert "80 questions about 20 document(s)" in said
     assert "m is shown to be worse: change -12.5 points, between" in said
     assert "tolerated loss 5.0 points" in said
 
