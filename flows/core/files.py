@@ -96,7 +96,14 @@ def replace_folder(build: Path, target: Path) -> None:
 
 
 def recover_folder(target: Path) -> None:
-    """Finish what a killed `replace_folder` left: bring the old content back if the new is absent."""
+    """Finish what a killed `replace_folder` left; the caller holds the lock of the folder's writers.
+
+    The old content comes back if the new one is absent, and goes for good if the new one is there.
+    """
     aside = target.with_name(target.name + ".old")
-    if aside.exists() and not target.exists():
+    if not aside.exists():
+        return
+    if target.exists():
+        shutil.rmtree(aside)
+    else:
         aside.rename(target)

@@ -21,7 +21,7 @@ from flows.core.clock import Clock, utc_now
 from flows.core.errors import InputError, LlmopsError
 from flows.core.files import read_json, sha256_file, write_json
 from flows.core.fingerprints import code_sha256
-from flows.core.ids import canonical_json, content_id, sha256
+from flows.core.ids import canonical_json, content_id
 from flows.core.locks import writer_lock
 from flows.core.project import Project
 
@@ -201,8 +201,3 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _before(missing: Sequence[str]) -> str:
     return ",".join(dict.fromkeys(name.split("/")[1] for name in missing if name.startswith("data/")))
-
-
-def inputs_sha256(paths: Sequence[Path], root: Path) -> str:
-    """Return one hash over many files' names and contents, in a fixed order."""
-    return sha256("".join(f"{path.relative_to(root).as_posix()}:{sha256_file(path)}\n" for path in sorted(paths)))

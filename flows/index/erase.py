@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.core.clock import Clock, utc_now
 from flows.core.errors import LlmopsError
-from flows.core.files import replace_folder, write_json
+from flows.core.files import recover_folder, replace_folder, write_json
 from flows.core.locks import writer_lock
 from flows.core.project import Project
 from flows.index.kinds import Build
@@ -82,6 +82,7 @@ def erase(
     """
     aside = Project(project.state("work", "erase"))
     with writer_lock(project.state("locks", "index.lock"), what="the index", clock=clock):
+        recover_folder(database(project))
         shutil.rmtree(aside.root, ignore_errors=True)
         kept, live = _versions(project), published(project)
         patient = replace(build, keep_versions=len(kept) + 1)

@@ -100,10 +100,6 @@ def _refused(beyond: Sequence[Placed], hashes: Mapping[str, str]) -> Iterator[di
         }
 
 
-def _rejection_key(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["source_uri"], row["sha256"], row["reason_code"]
-
-
 def _row_uri(uri: str, row: str | None) -> str:
     return uri if row is None else f"{uri}#{row_address(row)}"
 

@@ -53,3 +53,13 @@ def test_a_kill_between_the_two_renames_is_undone(tmp_path):
     recover_folder(tmp_path / "target")
 
     assert (tmp_path / "target" / "f").read_text() == "1"
+
+
+def test_a_kill_after_both_renames_leaves_only_the_new_content(tmp_path):
+    write_text(tmp_path / "target" / "f", "2")
+    write_text(tmp_path / "target.old" / "f", "1")
+
+    recover_folder(tmp_path / "target")
+
+    assert (tmp_path / "target" / "f").read_text() == "2"
+    assert [item.name for item in tmp_path.iterdir()] == ["target"]

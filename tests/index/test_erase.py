@@ -112,3 +112,25 @@ def test_writing_goes_on_after_an_erasure(project, history, some, now):
     manifest = publish(project, some | {"e.md": "one more"}, now + timedelta(days=9))
     assert manifest.rows == 6
     assert verify_index(project) == []
+
+
+def test_an_erasure_killed_while_the_new_index_took_its_place_is_finished_by_the_next(project, history, now):
+    """The old folder was moved aside and the new one is not there yet: nothing may be lost or left."""
+    root = database(project)
+    root.rename(root.with_name(root.name + ".old"))
+
+    live, _ = erase(project, {document_id("secret.md")}, BUILD, clock=lambda: now)
+
+    assert live is not None
+    assert len(rows(project, live.tag)) == live.rows > 0
+    assert b"Lindenhof" not in bytes_of(root.parent)
+
+
+def test_the_next_writer_brings_back_what_a_killed_erasure_moved_aside(project, history, some, now):
+    root = database(project)
+    before = rows(project, history[-1].tag)
+    root.rename(root.with_name(root.name + ".old"))
+
+    publish(project, some | {"d.md": "no more"}, now)
+
+    assert rows(project, history[-1].tag) == before
