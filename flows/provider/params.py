@@ -4,11 +4,55 @@ Everything here can change a result or a bill, so it lives in params.yaml; where
 and with which key it is asked lives in the environment (`flows.core.settings`).
 """
 
-from typing import ClassVar, Literal
+from datetime import UTC, datetime
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flows.core.errors import did_you_mean
 from flows.core.params import Section
+
+USE_CASES = {"embed": "indexing", "testset": "testset", "evaluate": "evaluation"}  # under which a flow asks models
+
+
+class Budget(BaseModel):
+    """What a UTC day or month may cost, in all or for one use case or flow, and who answers for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(min_length=1, max_length=100, description="What people call it.")
+    owner: str = Field(min_length=1, max_length=200, description="Who decides about it.")
+    period: Literal["day", "month"] = Field(description="UTC day or UTC month.")
+    use_case: str | None = Field(None, min_length=1, description="Only calls of this use case.")
+    stage: str | None = Field(None, min_length=1, description="Only calls of this flow: embed, testset or evaluate.")
+    soft_usd: float | None = Field(None, ge=0, le=1e7, description="Beyond it every run warns.")
+    hard_usd: float | None = Field(None, ge=0, le=1e7, description="Beyond it no call leaves.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.soft_usd is None and self.hard_usd is None:
+            raise ValueError("a budget needs soft_usd, hard_usd or both")
+        if self.soft_usd is not None and self.hard_usd is not None and self.soft_usd > self.hard_usd:
+            raise ValueError(f"soft_usd {self.soft_usd!r} lies above hard_usd {self.hard_usd!r}")
+        if self.use_case is not None and self.stage is not None:
+            raise ValueError("a budget is of a use_case or of a stage, not of both")
+        if self.stage is not None and self.stage not in USE_CASES:
+            raise ValueError(f"flow {self.stage!r} asks no model.{did_you_mean(self.stage, USE_CASES)} {[*USE_CASES]}")
+        return self
+
+    @property
+    def one_use_case(self) -> str | None:
+        """The use case whose calls count; None = all."""
+        return self.use_case if self.stage is None else USE_CASES[self.stage]
+
+    def covers(self, use_case: str) -> bool:
+        """Return whether calls of a use case count."""
+        return self.one_use_case in (None, use_case)
+
+    def since(self, now: datetime) -> str:
+        """Return the period that is running, as 2026-11-21 or 2026-11."""
+        day = now.astimezone(UTC).date().isoformat()
+        return day if self.period == "day" else day[:7]
 
 
 class ProviderParams(Section):
@@ -56,6 +100,9 @@ class ProviderParams(Section):
     budget_usd_per_run: float | None = Field(5.0, ge=0, le=1e6, description="Most a run may spend; null = no limit.")
     budget_usd_per_day: float | None = Field(None, ge=0, le=1e6, description="Most a UTC day may cost.")
     budget_usd_per_month: float | None = Field(None, ge=0, le=1e7, description="Most a UTC month may cost.")
+    budgets: tuple[Budget, ...] = Field(
+        (), description="By name: owner, period, use_case or stage, soft_usd (warns), hard_usd (stops)."
+    )
     allow_unpriced: bool = Field(False, description="Let models without a known price run under a budget.")
     reserve_factor: float = Field(
         1.1, ge=1.0, le=5.0, description="Input tokens are reserved times this; 1.3 for foreign tokenizers."
@@ -66,3 +113,10 @@ class ProviderParams(Section):
     estimate_output_share: float = Field(
         0.3, ge=0.0, le=1.0, description="Share of max_output_tokens that an estimate expects to be used."
     )
+
+    @model_validator(mode="after")
+    def _budgets_have_names_of_their_own(self) -> Self:
+        names = [budget.name for budget in self.budgets]
+        if doubles := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two budgets are called {doubles[0]!r}")
+        return self

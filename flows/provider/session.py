@@ -18,6 +18,7 @@ from flows.core.errors import SettingsError, UsageError, did_you_mean
 from flows.core.fingerprints import code_sha256
 from flows.core.progress import Progress
 from flows.core.project import Project
+from flows.core.scope import current_run
 from flows.core.settings import Settings
 from flows.provider.budget import Ledger, Limits
 from flows.provider.cache import Cache
@@ -93,7 +94,8 @@ class Session:
             stack.callback(self.cache.close)
             log = stack.enter_context(journal(project, self.params.calls_privacy))
             limits = _limits(self.params, max_usd)
-            ledger = Ledger(project, run_id=uuid4().hex, use_case=use_case, limits=limits)
+            run = current_run()
+            ledger = Ledger(project, run_id=run.run_id if run else uuid4().hex, use_case=use_case, limits=limits)
             stack.callback(ledger.close)
             self.loop = LoopThread("provider")
             stack.callback(self.loop.close)
@@ -176,8 +178,10 @@ def _limits(params: ProviderParams, max_usd: float | None) -> Limits:
         raise UsageError(
             f"--max-usd must be a number of dollars from 0 on, not {max_usd!r}. Leave it out for no limit."
         )
-    run = [limit for limit in (max_usd, params.budget_usd_per_run) if limit is not None]
-    return Limits(min(run) if run else None, params.budget_usd_per_day, params.budget_usd_per_month)
+    scope = current_run()
+    given = (max_usd, params.budget_usd_per_run, scope.max_usd if scope else None)
+    run = [limit for limit in given if limit is not None]
+    return Limits(min(run, default=None), params.budget_usd_per_day, params.budget_usd_per_month, params.budgets)
 
 
 def _processors() -> int:

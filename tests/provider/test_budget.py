@@ -1,18 +1,25 @@
 """A limit holds for any number of threads and processes, and unknown outcomes stay set aside."""
 
+import re
+import sqlite3
 import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.core.errors import BudgetError, IntegrityError
-from flows.core.project import Project
+from flows.core.errors import BudgetError, IntegrityError, ParamsError
+from flows.core.project import STAGES, Project
+from flows.core.scope import current_run, one_run
+from flows.provider import budget
 from flows.provider.budget import Ledger, Limits
+from flows.provider.params import USE_CASES, Budget, ProviderParams
+from flows.provider.session import _limits
 
 NOW = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
 RACER = """
@@ -163,3 +170,81 @@ def test_processes_never_exceed_a_dollar(project):
 def test_twenty_processes_never_exceed_a_dollar(project):
     assert 40 <= race(project, 20) <= 50
     assert ledger(project, run="shared").committed_usd() <= 1.0
+
+
+def named(**values) -> Budget:
+    return Budget(name="nightly", owner="quality", period="day", **values)
+
+
+def test_a_budget_of_one_flow_stops_that_flow_and_no_other_and_names_its_owner(project):
+    mine = {"budgets": (named(stage="evaluate", hard_usd=1.0),)}
+    reserve(ledger(project, **mine), 0.8)
+    with pytest.raises(BudgetError, match=r"'nightly' of quality in the UTC day 2026-11-30: 0\.800000"):
+        reserve(ledger(project, run="next", **mine), 0.3)
+    other = Ledger(project, run_id="x", use_case="indexing", limits=Limits(**mine))
+    reserve(other, 5.0)
+    reserve(ledger(project, run="later", **mine), 1.0, now=NOW + timedelta(minutes=1))
+
+
+def test_a_soft_limit_warns_once_and_lets_the_call_go(project, caplog):
+    book = ledger(project, budgets=(named(soft_usd=0.5),))
+    reserve(book, 0.4)
+    assert not caplog.records
+    reserve(book, 0.4)
+    reserve(book, 0.4)
+    (record,) = caplog.records
+    assert "'nightly' of quality" in record.getMessage()
+    assert "soft limit of 0.500000" in record.getMessage()
+
+
+def test_a_ledger_of_before_the_budgets_counts_what_it_holds(project):
+    old = ledger(project)
+    old.settle(reserve(old, 0.9), 0.6)
+    with sqlite3.connect(project.state("ledger.sqlite")) as base:
+        base.execute("DELETE FROM totals WHERE scope LIKE '%:evaluation'")
+        base.execute("PRAGMA user_version = 0")
+    with pytest.raises(BudgetError, match=r"0\.600000 USD of it are taken"):
+        reserve(ledger(project, run="new", budgets=(named(use_case="evaluation", hard_usd=1.0),)), 0.5)
+    assert ledger(project).committed_usd() == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "soft_usd, hard_usd or both"),
+        ({"soft_usd": 2, "hard_usd": 1}, "lies above"),
+        ({"hard_usd": 1, "stage": "evalute"}, "Did you mean 'evaluate'"),
+        ({"hard_usd": 1, "stage": "embed", "use_case": "indexing"}, "not of both"),
+    ],
+)
+def test_a_budget_that_says_nothing_sound_is_refused(values, said):
+    with pytest.raises(ValueError, match=said):
+        named(**values)
+
+
+def test_two_budgets_of_one_name_are_refused():
+    twice = [{"name": "a", "owner": "b", "period": "day", "hard_usd": 1}] * 2
+    with pytest.raises(ParamsError, match="two budgets are called 'a'"):
+        ProviderParams.parse({"budgets": twice}, where="params.yaml")
+
+
+def test_each_flow_asks_under_the_use_case_its_budget_counts():
+    flows = Path(budget.__file__).parents[1]
+    asked = {
+        (stage.name, found)
+        for stage in flows.iterdir()
+        for path in stage.glob("*.py")
+        for found in re.findall(r'open_provider\([^)]*use_case="(\w+)"', path.read_text())
+        if stage.name in STAGES
+    }
+    assert asked == set(USE_CASES.items())
+
+
+def test_sessions_of_one_run_share_its_limit_and_its_id(project):
+    project.params_file.write_text("provider: {budget_usd_per_run: 2.0}\n")
+    with one_run(0.5) as run:
+        limits = [_limits(ProviderParams.load(project), given).run_usd for given in (None, 0.2)]
+        with one_run(9.0) as inner:
+            assert inner is run
+    assert limits == [0.5, 0.2]
+    assert current_run() is None
