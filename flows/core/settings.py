@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, description="Key of the hosted provider; unset = local.")
     openai_base_url: str | None = Field(None, description="Any OpenAI-compatible endpoint: vLLM, Ollama, a gateway.")
     prefect_api_url: str | None = Field(None, description="A Prefect server; set = `llmops run` runs as flows on it.")
+    ray_address: str | None = Field(
+        None, description="A Ray cluster; set = `embed` runs on it (`local` starts one on this machine)."
+    )
     llmops_versioning: Literal["auto", "dvc", "off"] = Field(
         "auto", description="Record stages in DVC: `auto` = where the project is a DVC repository."
     )
@@ -71,6 +74,12 @@ def load_settings() -> Settings:
         raise SettingsError(
             f"{len(lines)} environment variable(s) are wrong:\n  " + "\n  ".join(lines) + "\nSee .env.example."
         ) from None
+
+
+def named_secret(name: str) -> SecretStr | None:
+    """Return the value of a variable that the user named as holding a key; None where it is not set."""
+    value = os.environ.get(name)
+    return SecretStr(value) if value else None
 
 
 def load_env_file(path: Path) -> None:

@@ -5,7 +5,7 @@ writes the difference, measures, and publishes. Nothing that a reader can see ch
 last step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +23,7 @@ from flows.core.project import Project
 from flows.core.runs import Job, RunRecord
 from flows.core.settings import load_settings
 from flows.core.tables import read_table
+from flows.embed import cluster
 from flows.embed.changes import Changes, diff
 from flows.embed.params import EmbedParams
 from flows.embed.pins import pinned_tags
@@ -71,11 +72,12 @@ def run(
         return done
     with (
         job.running() as record,
+        cluster.connected(load_settings().ray_address),
         open_provider(project, use_case="indexing", max_usd=max_usd, progress=progress, clock=clock) as provider,
     ):
         rows = _rows(project, chunks)
         with _writer(project, params, rows, provider, rebuild=force, clock=clock) as writer:
-            changes = _write(writer, rows, provider, params, progress)
+            changes = _write(project, writer, rows, provider, params, progress)
             manifest = _publish(project, writer, rows, provider, params, clock)
         job.add_outputs(record, pointer(project))
         _fill(record, manifest, changes, provider, params.seed)
@@ -128,18 +130,38 @@ def _writer(
 
 
 def _write(
-    writer: Writer, rows: "pd.DataFrame", provider: Provider, params: EmbedParams, progress: Progress
+    project: Project,
+    writer: Writer,
+    rows: "pd.DataFrame",
+    provider: Provider,
+    params: EmbedParams,
+    progress: Progress,
 ) -> Changes:
     changes = diff(writer.hashes(), rows[list(HASHES)])
     todo = rows[rows["chunk_id"].isin(changes.written)]
     known = _known(writer, todo, changes)
-    for start in range(0, len(todo), params.write_rows):
-        batch = todo.iloc[start : start + params.write_rows]
+    if load_settings().ray_address and len(todo):
+        writer.remove(changes.changed)  # a cluster can only add rows
+        cluster.write(project, writer, todo, known, provider, size=params.write_rows)
+    else:
+        _write_here(writer, todo, known, provider, params.write_rows, progress)
+    writer.remove(changes.removed)
+    return changes
+
+
+def _write_here(
+    writer: Writer,
+    todo: "pd.DataFrame",
+    known: Mapping[str, Vectors],
+    provider: Provider,
+    size: int,
+    progress: Progress,
+) -> None:
+    for start in range(0, len(todo), size):
+        batch = todo.iloc[start : start + size]
         vectors = vectors_for(batch, known, lambda texts: provider.embed(texts, mode="document"))
         writer.upsert(batch, vectors)
         progress("rows", start + len(batch), len(todo))
-    writer.remove(changes.removed)
-    return changes
 
 
 def _known(writer: Writer, todo: "pd.DataFrame", changes: Changes) -> dict[str, Vectors]:

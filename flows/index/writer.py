@@ -8,7 +8,7 @@ batches are found again by the next run.
 
 import os
 import signal
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from flows.core.files import recover_folder
 from flows.core.locks import writer_lock
 from flows.core.project import Project
 from flows.core.settings import crash_point_requested
-from flows.index import upsert
+from flows.index import fragments, upsert
 from flows.index.filters import ids_in
 from flows.index.kinds import Build, build_indices, require_indexed, tune
 from flows.index.layout import files_of_version, table_folder
@@ -34,6 +34,7 @@ from flows.index.verify import damages, flush, hashes
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as arrow
 
 
 class Writer:
@@ -47,6 +48,17 @@ class Writer:
     def table(self) -> str:
         """The table's name."""
         return str(self._table.name)
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Identity of the table's vectors."""
+        return self._fingerprint
+
+    @property
+    def schema(self) -> "arrow.Schema":
+        """The table's columns."""
+        columns: arrow.Schema = self._table.schema
+        return columns
 
     def hashes(self) -> "pd.DataFrame":
         """Return `chunk_id`, `row_key` and `vector_key` of every row, by id."""
@@ -67,6 +79,11 @@ class Writer:
         if len(rows):
             upsert.merge(self._table, to_arrow(rows, vectors, self._table.schema))
             crash_here("index.upserted")
+
+    def append(self, batches: "Sequence[arrow.Table]", finish: "Callable[[arrow.Table], arrow.Table]") -> None:
+        """Insert rows that the table does not have, finished and written by a cluster, in one commit."""
+        fragments.append(self._table, batches, finish)
+        crash_here("index.upserted")
 
     def remove(self, chunk_ids: Collection[str]) -> int:
         """Delete rows and return how many there were."""

@@ -8,6 +8,7 @@ with open_provider(project, use_case="evaluation") as provider:
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from flows.provider import fingerprints
 from flows.provider.asks import chat_ask, embed_ask, worst_case
 from flows.provider.cache import chat_key, vector_keys
 from flows.provider.calling import RowFailedError, down_message
+from flows.provider.local.catalog import is_local
 from flows.provider.loop import work_through
 from flows.provider.outcomes import Tokens, Vectors
 from flows.provider.prices import cost_usd
@@ -30,6 +32,7 @@ from flows.provider.requests import (
     EmbeddingFingerprint,
     EmbedMode,
     Estimate,
+    Loan,
     Message,
     ProviderFailure,
     ProviderUsage,
@@ -164,6 +167,27 @@ class Provider:
             usd_expected=_sum(expected),
             usd_worst=_sum(most),
         )
+
+    @contextmanager
+    def lending(self) -> Iterator[Loan]:
+        """Lend what this run may still spend to other processes for a block; book what they `used` at its end.
+
+        Nobody else can spend it meanwhile. A killed block leaves it booked, as an unknown outcome does.
+
+        Raises:
+            BudgetError: It does not fit into a limit of the day or month.
+        """
+        session, ledger, loan_id = self._session, self._session.caller.ledger, uuid4().hex
+        limit = ledger.limits.run_usd
+        loan = Loan(None if limit is None else max(0.0, limit - ledger.committed_usd()))
+        if is_local(self.embedding_model):
+            loan = Loan(0.0)
+        ledger.reserve(loan_id, loan.usd or 0.0, provider="cluster", model=self.embedding_model, now=session.clock())
+        try:
+            yield loan
+        finally:
+            ledger.settle(loan_id, loan.used.cost_usd)
+            self.usage.add(loan.used)
 
     def _usd(self, model: str, worst: Tokens, share: float) -> tuple[float | None, float | None]:
         session = self._session

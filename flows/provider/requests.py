@@ -5,7 +5,7 @@ stops a batch (no key, no money, no provider) is an exception.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 Role = Literal["system", "developer", "user", "assistant"]
@@ -114,6 +114,20 @@ class ProviderUsage:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = 0.0  # None = some call is unpriced
+
+    def add(self, other: "ProviderUsage") -> None:
+        """Add what another session has used."""
+        for item in fields(self):
+            ours, theirs = getattr(self, item.name), getattr(other, item.name)
+            setattr(self, item.name, None if ours is None or theirs is None else ours + theirs)
+
+
+@dataclass
+class Loan:
+    """Money lent to other processes: what they may spend (None = no limit), and what they used."""
+
+    usd: float | None
+    used: ProviderUsage = field(default_factory=ProviderUsage)
 
 
 @dataclass(frozen=True)
