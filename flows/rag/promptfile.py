@@ -42,7 +42,9 @@ class Header(Section):
     name: str = Field(pattern=rf"^{NAME}$", description="The file's name without `.md`.")
     description: str = Field(min_length=1, description="What the prompt is for, in one sentence.")
     variables: tuple[str, ...] = Field(description="Exactly the names that the parts use.")
-    output: Literal["answer", "rewrite", "judge", "text"] = Field("text", description="Name of a schema, or text.")
+    output: Literal["answer", "rewrite", "judge", "preference", "text"] = Field(
+        "text", description="Name of a schema, or text."
+    )
     reasoning: bool = Field(False, description="Whether the model writes its reasoning first.")
     examples: tuple[dict[str, Any], ...] = Field((), description="Each: a value per variable, and the output.")
 

@@ -27,6 +27,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "rewrite": _object(question={"type": "string"}),
     "judge": _object(score={"type": "number", "enum": [0.0, 0.5, 1.0]}),
+    "preference": _object(better={"type": "string", "enum": ["first", "second", "tie"]}),
 }
 
 
