@@ -9,6 +9,8 @@ from typing import Any
 
 import pandera.pandas as pa
 
+from flows.core.access import ACCESS
+
 QUESTION_TYPES = ("simple", "complex", "distracting", "situational", "double", "conversational", "unanswerable")
 QUARANTINE_CODES = (
     "empty", "too_short", "too_large", "unreadable", "encrypted", "no_text", "encoding", "corrupt", "unsupported",
@@ -23,6 +25,7 @@ HASH32 = pa.Check.str_matches(r"^[0-9a-f]{32}$")
 HASH64 = pa.Check.str_matches(r"^[0-9a-f]{64}$")
 SHARE = pa.Check.in_range(0.0, 1.0)
 NOT_NEGATIVE = pa.Check.ge(0)
+LABELS = pa.Check.str_matches(ACCESS)
 
 
 def _text(**options: Any) -> pa.Column:
@@ -42,6 +45,7 @@ DOCUMENTS = _contract("documents", ["document_id"], {
     "document_version": _text(checks=HASH32),
     "source_uri": _text(),  # relative to data/sources, or a URL; row documents end in `#<row id>`
     "title": _text(),
+    "access": _text(checks=LABELS),  # labels that a reader must hold, all of them, joined by commas
     "media_type": _text(),
     "text": _text(checks=pa.Check.str_length(min_value=1)),
     "language": _text(),  # ISO 639-1, or `und`
@@ -57,12 +61,13 @@ CHUNKS = _contract("chunks", ["chunk_id"], {
     "document_version": _text(checks=HASH32),
     "source_uri": _text(),
     "title": _text(),
+    "access": _text(checks=LABELS),  # its document's
     "heading": _text(),  # path of headings above the chunk, joined by " > "
     "start": _count(),  # characters into the document's text
     "end": _count(),  # exclusive
     "text": _text(checks=pa.Check.str_length(min_value=1)),  # exactly document.text[start:end]
     "n_tokens": _count(),
-    "duplicate_of": _text(nullable=True),  # chunk_id whose text is equal; embedded once
+    "duplicate_of": _text(nullable=True),  # chunk_id whose text and access are equal; embedded once
 }, checks=pa.Check(lambda frame: frame["end"] > frame["start"], name="end_after_start"))  # fmt: skip
 
 QUARANTINE = _contract("quarantine", ["source_uri", "sha256", "reason_code"], {

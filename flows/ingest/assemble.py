@@ -10,15 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from flows.core.access import PUBLIC, joined
 from flows.core.ids import chunk_id, document_id, document_version, sha256
 from flows.ingest.chunking import CHUNKER
 from flows.ingest.discover import Found, row_address
 from flows.ingest.drafts import Draft, Prepared, Rejection
 from flows.ingest.near import near_duplicates
 from flows.ingest.params import IngestParams
-from flows.ingest.releases import QUOTA_RULE
+from flows.ingest.releases import ACCESS_RULE, LABEL_RULE, QUOTA_RULE
 
 KEPT = "previous_version_kept"
+WITHDRAWING = {ACCESS_RULE, LABEL_RULE}  # whoever restricts a document does not want its last version served
+INHERITED = ("document_id", "document_version", "source_uri", "title", "access")
 Rows = list[dict[str, Any]]
 Recut = Callable[[], Draft | None]
 
@@ -60,7 +63,7 @@ def assemble(
     """
     fresh = [Placed(_row_uri(uri, draft.row), draft) for uri, result in prepared.items() for draft in result.drafts]
     fresh, beyond = _within_quota(sorted(fresh, key=lambda item: item.uri), found, params)
-    kept = _kept(previous, prepared, {item.uri for item in (*fresh, *beyond)})
+    kept = _narrowed(_kept(previous, prepared, {item.uri for item in (*fresh, *beyond)}), found, params)
     everything = sorted([*fresh, *kept], key=lambda item: item.uri)
     chosen = _without_duplicates(everything) if params.duplicates == "collapse" else everything
     documents = _documents(chosen, params.near_duplicate_threshold)
@@ -111,8 +114,19 @@ def _kept(previous: Mapping[str, Recut], prepared: Mapping[str, Prepared], prese
         result = prepared.get(file)
         if result is None or uri in present:
             continue
-        if any(_concerns(problem, file, uri) for problem in result.rejections) and (draft := recut()):
+        rules = {problem.rule for problem in result.rejections if _concerns(problem, file, uri)}
+        if rules and not rules & WITHDRAWING and (draft := recut()):
             yield Placed(uri, replace(draft, flags=tuple(dict.fromkeys((*draft.flags, KEPT)))), kept=True)
+
+
+def _narrowed(items: Iterable[Placed], found: Sequence[Found], params: IngestParams) -> Iterator[Placed]:
+    """Add the labels that their sources have by now to previous versions, and hold those to the policy."""
+    source_of = {item.uri: item.source for item in found}
+    for item in items:
+        source = params.sources[source_of[item.uri.partition("#")[0]]]
+        access = joined(item.draft.access, source.access)
+        if access == PUBLIC or params.restricted_documents == "index":
+            yield replace(item, draft=replace(item.draft, access=access))
 
 
 def _concerns(problem: Rejection, file: str, uri: str) -> bool:
@@ -123,13 +137,13 @@ def _concerns(problem: Rejection, file: str, uri: str) -> bool:
 
 
 def _without_duplicates(items: Sequence[Placed]) -> list[Placed]:
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     chosen = []
     for item in items:
-        version = document_version(item.draft.text)
-        if version not in seen:
+        kind = document_version(item.draft.text), item.draft.access
+        if kind not in seen:
             chosen.append(item)
-            seen.add(version)
+            seen.add(kind)
     return chosen
 
 
@@ -146,6 +160,7 @@ def _documents(items: Sequence[Placed], threshold: float) -> Rows:
             "document_version": document_version(draft.text),
             "source_uri": item.uri,
             "title": draft.title or PurePosixPath(item.uri.partition("#")[0]).stem,
+            "access": draft.access,
             "media_type": draft.media_type,
             "text": draft.text,
             "language": draft.language,
@@ -158,15 +173,15 @@ def _documents(items: Sequence[Placed], threshold: float) -> Rows:
 
 
 def _chunks(items: Sequence[Placed], documents: Rows) -> Rows:
-    first: dict[str, str] = {}
+    first: dict[tuple[str, str], str] = {}
     rows = []
     for item, document in zip(items, documents, strict=True):
         for span in item.draft.spans:
             text = item.draft.text[span.start : span.end]
             own = chunk_id(document["document_id"], document["document_version"], span.start, span.end, CHUNKER)
-            original = first.setdefault(text, own)
+            original = first.setdefault((document["access"], text), own)
             rows.append({
-                **{name: document[name] for name in ("document_id", "document_version", "source_uri", "title")},
+                **{name: document[name] for name in INHERITED},
                 "chunk_id": own,
                 "heading": span.heading,
                 "start": span.start,

@@ -38,9 +38,7 @@ def _wanted(present: list[str], columns: Columns) -> list[str]:
     missing = [name for name in (columns.id, columns.text) if name not in present]
     if missing:
         raise Rejected("schema", "no_column", f"columns {missing} are not in the table")
-    return [
-        name for name in dict.fromkeys((columns.id, columns.text, columns.title, columns.version)) if name in present
-    ]
+    return [name for name in dict.fromkeys(columns.model_dump().values()) if name in present]
 
 
 def _check_size(metadata: object, names: list[str], unpacked_max_mb: float) -> None:

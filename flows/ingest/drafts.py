@@ -42,7 +42,7 @@ class Parsed:
     row: str | None = None
     flags: tuple[str, ...] = ()
     hidden: str = ""  # text a reader would not see; only scanned
-    access: str = ""  # label the document claims for itself
+    access: str | None = None  # what the document says of who may read it, as it stands there
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Draft:
     media_type: str
     parsed_by: str
     language: str
+    access: str  # labels of its source and its own, joined
     row: str | None = None
     pii_counts: dict[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()

@@ -2,8 +2,9 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from flows.core.access import joined, read_labels
 from flows.core.params import Section
 from flows.ingest.pii import PiiKind
 
@@ -20,6 +21,7 @@ class Columns(BaseModel):
     id: str = Field("id", min_length=1, description="Column with the row's id, unique in its file.")
     title: str = Field("title", min_length=1, description="Column with the title; may be absent.")
     text: str = Field("text", min_length=1, description="Column with the text.")
+    access: str = Field("access", min_length=1, description="Column with access labels; may be absent or blank.")
     version: str = Field("version", min_length=1, description="Column that orders rows of one id; may be absent.")
 
 
@@ -39,12 +41,17 @@ class Source(BaseModel):
         None, ge=1, description="Most documents taken from here, by address; the others are quarantined."
     )
     owner: str = Field("", description="Who answers for this source.")
-    access: str = Field("public", min_length=1, description="Access label; anything but `public` restricts.")
+    access: str = Field("public", description="Labels a reader must hold, joined by commas; documents can add some.")
     columns: Columns | None = Field(
         None,
         description="Column mapping; without it a CSV file is one document, JSONL uses id, title, text, "
         "and Parquet is refused.",
     )
+
+    @field_validator("access")
+    @classmethod
+    def _labels(cls, value: str) -> str:
+        return joined(*read_labels(value))
 
 
 class Quality(BaseModel):
@@ -91,8 +98,8 @@ class IngestParams(Section):
     near_duplicate_threshold: float = Field(
         0.85, gt=0, le=1, description="Estimated overlap of 5-word sequences from which a document is flagged; 1 = off."
     )
-    restricted_documents: Literal["quarantine", "flag"] = Field(
-        "quarantine", description="Documents whose access is not `public`, until retrieval enforces labels."
+    restricted_documents: Literal["index", "quarantine"] = Field(
+        "index", description="Documents that are not `public`; `quarantine` keeps them from any embedding provider."
     )
     secrets: Literal["quarantine", "flag"] = Field("quarantine", description="Documents that hold keys or passwords.")
     suspicious: Literal["flag", "quarantine"] = Field(

@@ -13,7 +13,9 @@ _FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40}):[ \t]*(.{0,500})$", re.MULTILINE)
 _OBJECT_TAG = re.compile(r"!!?(?:python|ruby|java|js)?/?(?:object|new|apply|module|name)")
 _ATX_TITLE = re.compile(r"^#{1,6}[ \t]+(.{1,300}?)[ \t#]*$", re.MULTILINE)
 _SETEXT_TITLE = re.compile(r"^(\S.{0,300})\n(?:={3,}|-{3,})[ \t]*$", re.MULTILINE)
-_ACCESS_KEYS = ("access", "acl")
+_ACCESS = re.compile(  # the key's line and what continues it: indented lines and items of a list
+    r"^[\"']?(?:access|acl)[\"']?[ \t]*:(.*(?:\n(?:[ \t]+|-).*)*)", re.IGNORECASE | re.MULTILINE
+)
 _TITLE_CHARS_MAX = 200
 
 
@@ -31,13 +33,15 @@ def parse_text(text: str, *, nesting_max: int) -> Parsed:
     if re.search(rf"(?:> ?){{{nesting_max}}}|\[{{{nesting_max}}}", text):
         raise Rejected("policy", "nesting", f"deeper than {nesting_max}")
     fields: dict[str, str] = {}
+    said: list[str] = []
     if found := _FRONT_MATTER.match(text):
         if _OBJECT_TAG.search(found.group(1)):
             raise Rejected("policy", "front_matter_tag")
         fields = {key.lower(): value.strip().strip("\"'") for key, value in _FIELD.findall(found.group(1))}
+        said = _ACCESS.findall(found.group(1))
         text = text[found.end() :]
-    access = next((fields[key].strip("[] ") for key in _ACCESS_KEYS if fields.get(key)), "")
-    return Parsed(text=text, title=fields.get("title") or first_heading(text), access=access)
+    title = fields.get("title") or first_heading(text)
+    return Parsed(text=text, title=title, access="\n".join(said) if said else None)
 
 
 def first_heading(text: str) -> str:

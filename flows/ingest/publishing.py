@@ -52,6 +52,7 @@ def _as_draft(row: dict[Any, Any], params: IngestParams, key: bytes) -> Draft | 
         media_type=row["media_type"],
         parsed_by=row["parsed_by"],
         language=row["language"],
+        access=row["access"],
         pii_counts={**counts, **json.loads(row["pii_counts"])},
         flags=tuple(json.loads(row["flags"])),
         spans=tuple(spans),

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from flows.core.access import PUBLIC, joined, read_labels
 from flows.core.ids import sha256
 from flows.ingest.chunking import TokenStarts, chunks
 from flows.ingest.cleaning import clean
@@ -17,10 +18,9 @@ from flows.ingest.near import sketch
 from flows.ingest.params import IngestParams
 from flows.ingest.plain import first_heading
 from flows.ingest.privacy import screen_pii
-from flows.ingest.releases import ACCESS_RULE, Lifted
+from flows.ingest.releases import ACCESS_RULE, LABEL_RULE, Lifted
 from flows.ingest.screening import find_secrets, suspicions
 
-PUBLIC = "public"
 _TITLE_CHARS_MAX = 200
 _WORD = re.compile(r"\w+")
 
@@ -47,7 +47,7 @@ def refine_file(parsed: ParsedFile, access: str, digest: str, handling: Handling
 
     Args:
         parsed: The parser's result.
-        access: Access label of the source.
+        access: Labels of the source; the document's own are added to them.
         digest: SHA-256 of the file; a row has its own.
         handling: How to refine.
     """
@@ -67,28 +67,29 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, li
     """Return the draft of one text.
 
     Raises:
-        Rejected: `empty`, `too_short`, `policy` or `secret`, by a rule that is not lifted.
+        Rejected: `empty`, `too_short`, `policy` or `secret`, by a rule that is not lifted; `schema` for
+            what cannot be read as access labels.
     """
     params, key = handling.params, handling.key
     text, removed, tagged = clean(item.text, combining_marks_max=params.combining_marks_max)
     suspected = suspicions(text, "\n".join((item.hidden, tagged)))
     secrets = find_secrets(text)
-    label = item.access or access
-    problems = (*_size(text, params), *_restricted(label, params), *_secret(secrets, params))
+    access = joined(access, *_own_labels(item))
+    problems = (*_size(text, params), *_restricted(access, params), *_secret(secrets, params))
     for problem in (*problems, *_suspicious(suspected, params)):
         if problem.rule not in lifted:
             raise problem
     policy = {kind: "allow" if f"pii_{kind}" in lifted else action for kind, action in params.pii.items()}
     text, pii_counts = screen_pii(text, policy, key)
     title, _, _ = clean(item.title or first_heading(text), combining_marks_max=params.combining_marks_max)
-    access_flags = () if label == PUBLIC else (f"access:{label}",)
-    flags = (*item.flags, *removed, *access_flags, *(f"secret:{kind}" for kind, _ in secrets), *suspected)
+    flags = (*item.flags, *removed, *(f"secret:{kind}" for kind, _ in secrets), *suspected)
     return Draft(
         text=text,
         title=" ".join(screen_pii(title, policy, key)[0].split())[:_TITLE_CHARS_MAX],
         media_type=parsed.media_type,
         parsed_by=parsed.parsed_by,
         language=detect_language(text),
+        access=access,
         row=item.row,
         pii_counts=pii_counts,
         flags=tuple(dict.fromkeys(flags)),
@@ -114,8 +115,15 @@ def _size(text: str, params: IngestParams) -> Iterator[Rejected]:
         yield Rejected("policy", "word_chars_max", f"unbroken word of {longest} characters")
 
 
-def _restricted(label: str, params: IngestParams) -> Iterator[Rejected]:
-    if label != PUBLIC and params.restricted_documents == "quarantine":
+def _own_labels(item: Parsed) -> tuple[str, ...]:
+    try:
+        return () if item.access is None else read_labels(item.access)
+    except ValueError as error:
+        raise Rejected("schema", LABEL_RULE, str(error)) from None
+
+
+def _restricted(access: str, params: IngestParams) -> Iterator[Rejected]:
+    if access != PUBLIC and params.restricted_documents == "quarantine":
         yield Rejected("policy", ACCESS_RULE, "its access label is not public")
 
 

@@ -19,7 +19,7 @@ from flows.core.locks import writer_lock
 from flows.core.project import Project
 
 LIFTABLE = frozenset({"policy", "secret", "too_short"})
-ACCESS_RULE, QUOTA_RULE = "restricted_access", "documents_max"
+ACCESS_RULE, LABEL_RULE, QUOTA_RULE = "restricted_access", "access_label", "documents_max"
 FOR_ALL = {ACCESS_RULE: "ingest.restricted_documents", QUOTA_RULE: "`documents_max` of its source"}
 Lifted = Mapping[str, frozenset[str]]  # rules by SHA-256
 

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.core.ids import sha256
@@ -68,7 +68,8 @@ def parse_json(text: str, columns: Columns, *, cell_chars_max: int) -> Rows:
     if not isinstance(body, str):
         raise Rejected("schema", "no_text_column", f"no text under {columns.text!r}")
     title = value.get(columns.title)
-    return Rows((Parsed(text=body, title=title if isinstance(title, str) else ""),), ())
+    own = _access(value.get(columns.access))
+    return Rows((Parsed(text=body, title=title if isinstance(title, str) else "", access=own),), ())
 
 
 def _array(items: list[Any], columns: Columns, cell_chars_max: int) -> Rows:
@@ -155,6 +156,7 @@ def row_documents(rows: Sequence[Row], bad: list[Rejection], columns: Columns, c
             chosen[key] = (version, parsed)
         elif parsed.text == chosen[key][1].text:
             repeated += 1
+            chosen[key] = (chosen[key][0], replace(chosen[key][1], access=_both(chosen[key][1].access, parsed.access)))
         elif version != chosen[key][0]:
             superseded += 1
             chosen[key] = max(chosen[key], (version, parsed), key=lambda item: item[0])
@@ -178,7 +180,18 @@ def _document(row: Row, columns: Columns, cell_chars_max: int) -> Parsed:
         raise Rejected("malformed_rows", "cell_chars_max", f"{where}: {len(text)} characters")
     name = " ".join(title.split()) if isinstance(title, str) else ""
     body = f"# {name}\n\n{text}" if name and not text.startswith(name) else text  # an answer alone says little
-    return Parsed(text=body, title=name, row=str(key))
+    return Parsed(text=body, title=name, row=str(key), access=_access(row.values.get(columns.access)))
+
+
+def _access(value: Any) -> str | None:
+    """Return what a cell says of who may read its row; blank says nothing, so that the source decides."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _both(first: str | None, second: str | None) -> str | None:
+    return ",".join(dict.fromkeys(filter(None, (first, second)))) or None
 
 
 def _version(value: Any) -> tuple[int, float, str]:

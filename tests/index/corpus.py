@@ -36,6 +36,7 @@ def chunks_of(documents):
                     "document_version": version,
                     "source_uri": place,
                     "title": place.removesuffix(".md"),
+                    "access": "public",
                     "heading": "",
                     "start": at,
                     "end": at + len(line),
@@ -50,8 +51,8 @@ def chunks_of(documents):
 
 
 COLUMNS = [
-    "chunk_id", "document_id", "document_version", "source_uri", "title", "heading", "start", "end", "text", "n_tokens",
-    "duplicate_of",
+    "chunk_id", "document_id", "document_version", "source_uri", "title", "access", "heading", "start", "end", "text",
+    "n_tokens", "duplicate_of",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flows.core.access import read_labels
 from flows.core.contracts import QUARANTINE_CODES
 from flows.ingest.archive import check_archive
 from flows.ingest.drafts import Rejected, parsed_file, to_json
@@ -73,7 +74,8 @@ def test_an_entity_is_seen_across_the_seam_of_two_reads(files):
 
 def test_front_matter_gives_title_and_access_and_leaves_the_text():
     parsed = parse_text("---\ntitle: 'Leave policy'\nacl: [hr-only]\n---\nBody.", nesting_max=100)
-    assert (parsed.title, parsed.access, parsed.text) == ("Leave policy", "hr-only", "Body.")
+    assert (parsed.title, read_labels(parsed.access), parsed.text) == ("Leave policy", ("hr-only",), "Body.")
+    assert parse_text("---\ntitle: Leave\n---\nBody.", nesting_max=100).access is None
     assert parse_text("Setext\n======\n\nBody.", nesting_max=100).title == "Setext"
     assert parse_text("--- no front matter ---\n# T\n", nesting_max=100).title == "T"
 

@@ -107,7 +107,6 @@ def body(text):
 
 # Cases whose class here differs from the corpus's, each for a reason.
 DIFFERENT = {
-    "docs/frontmatter_acl.md": "quarantine",  # restricted documents wait until retrieval enforces labels
     "docs/toxic.md": "accept",  # no toxicity scan yet
     "tables/dup_header.csv": "quarantine",  # a source file never stops the run: set aside instead of reject
     "tables/missing_header.csv": "quarantine",
@@ -119,7 +118,7 @@ ALLOWED = {
     "accept": {"accept", "flag"}, "clean": {"accept", "flag"}, "flag": {"flag"}, "quarantine": {"quarantine"},
     "dedupe": {"dedupe", "accept", "flag"}, "ignore": {"ignore"}, "never": {"ignore"}, "reject": {"quarantine"},
 }  # fmt: skip
-POLICY_FLAGS = ("injection_suspected", "keyword_stuffing", "hidden_text", "active_content", "macros", "access:")
+POLICY_FLAGS = ("injection_suspected", "keyword_stuffing", "hidden_text", "active_content", "macros")
 
 
 @pytest.fixture(scope="module")
@@ -170,4 +169,5 @@ def outcome(rows, rejected):
     if not len(rows):
         return "ignore"
     pii = any(json.loads(text) for text in rows["pii_counts"])
-    return "flag" if pii or any(flag.startswith(POLICY_FLAGS) for flag in flags) else "accept"
+    restricted = (rows["access"] != "public").any()
+    return "flag" if pii or restricted or any(flag.startswith(POLICY_FLAGS) for flag in flags) else "accept"

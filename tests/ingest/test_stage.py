@@ -256,17 +256,6 @@ def test_the_quarantine_shows_reasons_and_remembers_when(filled):
     assert b"Ab0Ab0" not in everything
 
 
-@pytest.mark.slow
-def test_restricted_documents_wait_in_quarantine_unless_the_policy_flags_them(project):
-    put(project, "open.md", GUIDE)
-    put(project, "pay.md", "---\nacl: [hr-only]\n---\nThe bands of pay are in this document.")
-    run(project)
-    assert list(documents(project).index) == ["open.md"]
-    project.params_file.write_text("ingest:\n  restricted_documents: flag\n")
-    run(project)
-    assert json.loads(documents(project).loc["pay.md", "flags"]) == ["access:hr-only"]
-
-
 def test_near_duplicates_are_flagged_and_repeated_chunks_point_to_the_first(project):
     long = " ".join(f"Sentence {number} is about the matter of returns." for number in range(60))
     put(project, "a.md", f"# One\n\n{long}\n\n# End\n\nThe same end of both of the texts.")

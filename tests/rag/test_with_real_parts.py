@@ -41,6 +41,7 @@ def chunk(name, text):
     return {
         "chunk_id": chunk_id(document, version, 0, len(text), "test"), "document_id": document,
         "document_version": version, "source_uri": f"{name}.md", "title": name.replace("-", " "), "heading": "",
+        "access": "public",
         "start": 0, "end": len(text), "text": text, "duplicate_of": None,
     }  # fmt: skip
 
