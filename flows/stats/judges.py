@@ -1,10 +1,10 @@
 """Use a judge's cheap scores without inheriting its bias.
 
-A sample labelled by people corrects the judge's mean over everything (PPI++, Angelopoulos et al.
-2023, arXiv:2311.01453); Cohen's kappa (1960) says whether the judge agrees with people beyond
-chance. A judge with few labels or little agreement informs but does not decide.
+People's labels of a sample correct the judge's mean over everything (PPI++, Angelopoulos et al. 2023,
+arXiv:2311.01453); Cohen's kappa (1960, weighted 1968) says whether it agrees with them beyond chance.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ from flows.stats.scores import FloatArray
 class JudgePolicy:
     """When a judge may pass or block a release."""
 
-    labels_min: int = 30  # answers labelled by people
+    labels_min: int = 50  # answers labelled by people
     kappa_min: float = 0.4  # agreement with them
 
-    def may_gate(self, labels: int, kappa: float) -> bool:
-        """Say whether the judge may decide; an undefined kappa (NaN) may not."""
-        return labels >= self.labels_min and kappa >= self.kappa_min
+    def may_gate(self, labels: int, kappa: float, lower: float) -> bool:
+        """Say whether the judge may decide: kappa suffices and its bound `lower` is above chance; NaN never is."""
+        return labels >= self.labels_min and kappa >= self.kappa_min and lower > 0
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,19 @@ def ppi_mean(labels: FloatArray, judged: FloatArray, unlabelled: FloatArray) -> 
     return PpiMean(estimate, variance**0.5, n - 1, weight, alone / variance if variance else 1.0)
 
 
-def cohen_kappa(first: Sequence[object], second: Sequence[object]) -> float:
-    """Return agreement beyond chance, 1 = full, 0 = chance; NaN when only one category occurs.
+def cohen_kappa(first: Sequence[object], second: Sequence[object], *, ordinal: bool = False) -> float:
+    """Return agreement beyond chance: 1 full, 0 chance, NaN with one category; `ordinal` weighs by squared distance.
 
     Raises:
         ContractError: No answers, or not the same number from both.
     """
     if len(first) != len(second) or not first:
         raise ContractError(f"{len(first)} and {len(second)} labels. Give both raters' labels of the same answers.")
-    categories = {*first, *second}
-    observed = np.mean([a == b for a, b in zip(first, second, strict=True)])
-    chance = sum(list(first).count(c) * list(second).count(c) for c in categories) / len(first) ** 2
-    return float((observed - chance) / (1 - chance)) if len(categories) > 1 else float("nan")
+    if ordinal:
+        a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+        apart, chance = float(np.mean((a - b) ** 2)), float(a.var() + b.var() + (a.mean() - b.mean()) ** 2)
+    else:
+        theirs = Counter(second)
+        apart = float(np.mean([x != y for x, y in zip(first, second, strict=True)]))
+        chance = 1 - sum(n * theirs[label] for label, n in Counter(first).items()) / len(first) ** 2
+    return 1 - apart / chance if chance else float("nan")

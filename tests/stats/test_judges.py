@@ -67,12 +67,24 @@ def test_kappa_is_symmetric_and_at_most_one(pairs):
 def test_kappa_of_one_category_does_not_exist_and_such_a_judge_may_not_gate():
     kappa = cohen_kappa(["good"] * 40, ["good"] * 40)
     assert np.isnan(kappa)
-    assert not JudgePolicy().may_gate(40, kappa)
+    assert not JudgePolicy().may_gate(80, kappa, kappa)
 
 
-@pytest.mark.parametrize(("labels", "kappa", "may"), [(30, 0.4, True), (29, 0.9, False), (300, 0.39, False)])
-def test_a_judge_needs_labels_and_agreement_to_decide(labels, kappa, may):
-    assert JudgePolicy().may_gate(labels, kappa) is may
+@pytest.mark.parametrize(
+    ("labels", "kappa", "lower", "may"),
+    [(50, 0.4, 0.1, True), (49, 0.9, 0.8, False), (300, 0.39, 0.3, False), (50, 0.5, 0.0, False)],
+)
+def test_a_judge_needs_labels_agreement_and_to_be_surely_above_chance(labels, kappa, lower, may):
+    assert JudgePolicy().may_gate(labels, kappa, lower) is may
+
+
+def test_weighted_kappa_forgives_near_misses_and_equals_kappa_where_there_are_two_categories():
+    """Squares: apart (0+1+1+0+4)/5 = 1.2; chance .8 + .8 + 0 = 1.6 over all pairs."""
+    first, second = [0, 0, 1, 2, 2], [0, 1, 2, 2, 0]
+    assert cohen_kappa(first, second, ordinal=True) == pytest.approx(1 - 1.2 / (0.8 + 0.8))
+    binary = [0, 1, 1, 0, 1, 1], [0, 1, 0, 0, 1, 0]
+    assert cohen_kappa(*binary, ordinal=True) == pytest.approx(cohen_kappa(*binary))
+    assert np.isnan(cohen_kappa([1.0, 1.0], [1.0, 1.0], ordinal=True))
 
 
 def test_unequal_or_no_labels_have_no_kappa():
