@@ -9,6 +9,7 @@ import hashlib
 import json
 from typing import Any
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 ID_CHARS = 32  # 128 bits: a collision among 10^9 ids has odds below 10^-20
 
 
@@ -24,7 +25,7 @@ def canonical_json(value: Any) -> str:
         ValueError: The value holds NaN or infinity.
         TypeError: The value holds something JSON cannot say.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def content_id(*parts: Any) -> str:

@@ -128,6 +128,10 @@ class MiniLm:
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return vectors
 
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of word pieces of each text, without the special tokens."""
+        return [len(item.ids) for item in self._counter.encode_batch_fast(list(texts), add_special_tokens=False)]
+
     @cached_property
     def _revision(self) -> str:
         return sha256_file(_package_file("model.safetensors"))
@@ -135,6 +139,10 @@ class MiniLm:
     @cached_property
     def _tokenizer(self) -> Any:
         return load_tokenizer(max_tokens=MAX_TOKENS)
+
+    @cached_property
+    def _counter(self) -> Any:
+        return load_tokenizer(max_tokens=None)
 
     @property
     def _loaded(self) -> Runtime:

@@ -148,7 +148,7 @@ class Service:
             raise ApiError(f"{request.model!r} has {chosen.fingerprint.dims} dimensions only.", param="dimensions")
         texts = request.texts()
         vectors = chosen.embed(texts)
-        counts = [self.tokens.count(text) for text in texts]
+        counts = chosen.count(texts)
         encode = _base64 if request.encoding_format == "base64" else _floats
         return {
             "object": "list",

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.provider.local.hashing import DIMS, HashEmbedder, features
+from flows.provider.local.hashing import DIMS, HashEmbedder, distinct
 
 SHORT_TEXTS = st.lists(st.text(max_size=40), max_size=8)
 
@@ -42,5 +42,21 @@ def test_a_text_without_words_still_has_a_vector() -> None:
     assert np.linalg.norm(HashEmbedder().embed(["", "!?"]), axis=1).tolist() == [1.0, 1.0]
 
 
+def test_a_repeated_feature_of_a_text_is_counted_once_with_its_number() -> None:
+    rows, hashes = np.array([0, 0, 0, 1]), np.array([7, 3, 7, 7], dtype=np.uint64)
+    found = distinct(rows, hashes)
+    assert [column.tolist() for column in found] == [[0, 0, 1], [3, 7, 7], [1, 2, 1]]
+
+
 def test_repeats_are_damped() -> None:
-    assert features("go go go go")["go"] == 2.0
+    rare, often = HashEmbedder().embed(["go stop", "go " * 100 + "stop"])
+    assert 0 < rare @ often < 1
+
+
+def test_word_order_matters() -> None:
+    one, other = HashEmbedder().embed(["releases compare the gate", "the gate compare releases"])
+    assert 0.5 < one @ other < 0.999
+
+
+def test_the_tokens_of_this_model_are_words() -> None:
+    assert HashEmbedder().count(["two words", "", "a-b c!"]) == [2, 0, 3]
