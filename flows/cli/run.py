@@ -10,12 +10,13 @@ import importlib
 import inspect
 from typing import Any
 
-from flows.cli import output
+from flows.cli import estimate, output
 from flows.cli.stage import run_stage
 from flows.core.clock import utc_now
 from flows.core.errors import InputError, UsageError, did_you_mean
 from flows.core.project import STAGES, Project
 from flows.core.runs import RunRecord, last_record
+from flows.core.scope import one_run
 from flows.core.settings import load_settings
 
 
@@ -25,7 +26,9 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("run", help=text, description=f"{text.capitalize()}.")
     parser.add_argument("--stages", metavar="A,B,…", help=f"only these stages, in DAG order; of {', '.join(STAGES)}")
     parser.add_argument("--force", action="store_true", help="do the work even when nothing changed")
-    parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before a stage spends more than this")
+    parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before the run spends more than this in all")
+    estimate.add_option(parser)
+    parser.add_argument("--json", action="store_true", help="with --estimate: print JSON")
     parser.add_argument("--prefect", action="store_true", help="run every stage as its Prefect flow")
     parser.set_defaults(handler=handle)
 
@@ -34,15 +37,22 @@ def handle(options: argparse.Namespace) -> int:
     """Run the stages and print the summary."""
     project = Project.open(options.project)
     stages = chosen_stages(options.stages)
+    if options.json and not options.estimate:
+        raise UsageError("--json belongs to --estimate.")
+    if options.estimate:
+        return estimate.show(
+            options.project, stages, force=options.force, max_usd=options.max_usd, as_json=options.json
+        )
     as_flows = options.prefect or load_settings().prefect_api_url is not None
     started = utc_now()
     records: list[RunRecord] = []
-    for number, name in enumerate(stages, 1):
-        output.line(f"[{number}/{len(stages)}] {name}")
-        run = _run_flow if as_flows else run_stage
-        record = run(options.project, name, force=options.force, max_usd=options.max_usd)
-        output.line(f"      {f'done in {record.duration_s:.1f} s' if record.did_work else 'nothing to do'}")
-        records.append(record)
+    run = _run_flow if as_flows else run_stage
+    with one_run(options.max_usd):
+        for number, name in enumerate(stages, 1):
+            output.line(f"[{number}/{len(stages)}] {name}")
+            record = run(options.project, name, force=options.force, max_usd=options.max_usd)
+            output.line(f"      {f'done in {record.duration_s:.1f} s' if record.did_work else 'nothing to do'}")
+            records.append(record)
     _summarise(project, records, duration_s=(utc_now() - started).total_seconds())
     return 0
 

@@ -9,8 +9,9 @@ import importlib
 import importlib.util
 from typing import Any
 
-from flows.cli import output
+from flows.cli import estimate, output
 from flows.core.runs import RunRecord
+from flows.core.scope import one_run
 
 HELP = {
     "ingest": "parse, check, deduplicate and chunk the documents; quarantine what is unfit",
@@ -30,6 +31,7 @@ def add_to(commands: Any, name: str, *, with_verbs: bool) -> None:
     parser = commands.add_parser(name, help=HELP[name], description=f"{HELP[name].capitalize()}.")
     parser.add_argument("--force", action="store_true", help="do the work even when nothing changed")
     parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before spending more than this")
+    estimate.add_option(parser)
     parser.set_defaults(handler=handle, stage=name)
     room: Any = _room(name) if with_verbs else None
     if hasattr(room, "add_options"):
@@ -45,11 +47,14 @@ def _room(name: str) -> Any:
 
 def handle(options: argparse.Namespace) -> int:
     """Run the stage and print what it did, unless the room's own options ask for something else."""
+    if options.estimate:
+        return estimate.show(options.project, [options.stage], force=options.force, max_usd=options.max_usd)
     room = _room(options.stage)
     code: int | None = room.handle(options) if hasattr(room, "add_options") else None
     if code is not None:
         return code
-    record = run_stage(options.project, options.stage, force=options.force, max_usd=options.max_usd)
+    with one_run(options.max_usd):
+        record = run_stage(options.project, options.stage, force=options.force, max_usd=options.max_usd)
     output.line(("" if record.did_work else "nothing to do: ") + record.summary)
     for note in record.notes:
         output.line(f"  note: {note}")

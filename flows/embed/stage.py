@@ -64,18 +64,15 @@ def run(
         GateError: Recall is below `embed.recall_min`; the previous version stays live.
     """
     project = Project.open(project_dir)
-    params = EmbedParams.load(project)
-    chunks = project.data("ingest", "chunks.parquet")
-    values = params.model_dump(mode="json")
-    job = Job(project, "embed", params=values, inputs=[chunks], extra=_model(project), clock=clock)
-    if not force and (done := job.unchanged()) and _is_intact(project):
+    params, job = EmbedParams.load(project), job_of(project, clock=clock)
+    if not force and (done := standing(job)):
         return done
     with (
         job.running() as record,
         cluster.connected(load_settings().ray_address),
         open_provider(project, use_case="indexing", max_usd=max_usd, progress=progress, clock=clock) as provider,
     ):
-        rows = _rows(project, chunks)
+        rows = wanted_rows(project)
         with _writer(project, params, rows, provider, rebuild=force, clock=clock) as writer:
             changes = _write(project, writer, rows, provider, params, progress)
             manifest = _publish(project, writer, rows, provider, params, clock)
@@ -100,7 +97,29 @@ def _model(project: Project) -> dict[str, Any]:
     }
 
 
-def _rows(project: Project, chunks: Path) -> "pd.DataFrame":
+def job_of(project: Project, *, clock: Clock = utc_now) -> Job:
+    """Return the stage's job over everything that decides the index."""
+    values = EmbedParams.load(project).model_dump(mode="json")
+    return Job(project, "embed", params=values, inputs=[_chunks(project)], extra=_model(project), clock=clock)
+
+
+def standing(job: Job) -> RunRecord | None:
+    """Return the last run's record when it and its index still stand: nothing to do."""
+    done = job.unchanged()
+    return done if done and _is_intact(job.project) else None
+
+
+def _chunks(project: Project) -> Path:
+    return project.data("ingest", "chunks.parquet")
+
+
+def wanted_rows(project: Project) -> "pd.DataFrame":
+    """Return the rows that the index shall have.
+
+    Raises:
+        InputError: There are no chunks.
+    """
+    chunks = _chunks(project)
     rows = rows_of(read_table(chunks, CHUNKS, remedy="Run `llmops ingest`"))
     if rows.empty:
         raise InputError(f"{project.relative(chunks)!r} has no rows. See data/ingest/quarantine.parquet for why.")

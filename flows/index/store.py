@@ -15,7 +15,7 @@ from flows.index.filters import Filters, ids_in
 from flows.index.fusion import Fusion
 from flows.index.layout import REMEDY, manifest_path, table_folder
 from flows.index.manifest import IndexManifest, database, resolve
-from flows.index.schema import KEY, SHOWN, Vectors
+from flows.index.schema import HASHES, KEY, SHOWN, Vectors
 from flows.index.search import Hit, Mode, Probing, search
 from flows.index.verify import require_intact
 from flows.index.writer import Writer, open_writer
@@ -61,6 +61,11 @@ class Index:
         if chunk_ids is not None:
             query = query.where(ids_in(KEY, chunk_ids))
         found: pd.DataFrame = query.to_arrow().sort_by(KEY).to_pandas()
+        return found
+
+    def hashes(self) -> "pd.DataFrame":
+        """Return `chunk_id`, `row_key` and `vector_key` of all rows, for comparison with what they should be."""
+        found: pd.DataFrame = self._table.search().select(list(HASHES)).to_arrow().to_pandas()
         return found
 
     def everything(self) -> "arrow.Table":

@@ -35,11 +35,8 @@ def run(
     params = IngestParams.load(project)
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
         stock = take_stock(project, params, memory, progress)
-        plain = params.model_dump(mode="json", exclude={"parser_processes"})
-        key = token_key(project, params)
-        releases = read_releases(project)
-        extra = {"sources_sha256": stock.sha256, "shape": shape_id(params, key), "releases": release_id(releases)}
-        job = Job(project, "ingest", params=plain, extra=extra, clock=clock)
+        key, releases = token_key(project, params), read_releases(project)
+        job = job_of(project, params, stock, clock=clock)
         if not force and (done := job.unchanged()):
             return done
         from flows.ingest.publishing import (  # tables and quality suites load in a second: only for work
@@ -57,6 +54,14 @@ def run(
             }
             record.summary = _summary(record.counts)
     return record
+
+
+def job_of(project: Project, params: IngestParams, stock: Stock, *, clock: Clock = utc_now) -> Job:
+    """Return the stage's job over everything that decides documents and chunks."""
+    plain = params.model_dump(mode="json", exclude={"parser_processes"})
+    shape = shape_id(params, token_key(project, params))
+    extra = {"sources_sha256": stock.sha256, "shape": shape, "releases": release_id(read_releases(project))}
+    return Job(project, "ingest", params=plain, extra=extra, clock=clock)
 
 
 def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None = None) -> str:

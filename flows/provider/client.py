@@ -18,20 +18,18 @@ from flows.core.progress import Progress, silent
 from flows.core.project import Project
 from flows.core.settings import Settings, load_settings
 from flows.provider import fingerprints
-from flows.provider.asks import chat_ask, embed_ask, worst_case
+from flows.provider.asks import chat_ask, embed_ask
 from flows.provider.cache import chat_key, vector_keys
 from flows.provider.calling import RowFailedError, down_message
 from flows.provider.local.catalog import is_local
 from flows.provider.loop import work_through
-from flows.provider.outcomes import Tokens, Vectors
-from flows.provider.prices import cost_usd
+from flows.provider.outcomes import Vectors
 from flows.provider.requests import (
     CallTags,
     ChatRequest,
     ChatResult,
     EmbeddingFingerprint,
     EmbedMode,
-    Estimate,
     Loan,
     Message,
     ProviderFailure,
@@ -44,7 +42,6 @@ __all__ = [
     "ChatRequest",
     "ChatResult",
     "EmbeddingFingerprint",
-    "Estimate",
     "Message",
     "Provider",
     "ProviderFailure",
@@ -153,21 +150,6 @@ class Provider:
         self._embed_all(dict(zip(keys, texts, strict=True)), "document", found, keep=False)
         return np.stack([found[key] for key in keys])
 
-    def estimate(self, requests: Sequence[ChatRequest]) -> Estimate:
-        """Return what asking these requests would take; cached and repeated ones are free."""
-        cache, params = self._session.cache, self._session.params
-        todo = {key: request for request in requests if cache.get_chat(key := self._chat_key(request)) is None}
-        worst = [(request, worst_case(request, self._model(request), params)) for request in todo.values()]
-        sums = [self._usd(self._model(request), tokens, params.estimate_output_share) for request, tokens in worst]
-        expected, most = [pair[0] for pair in sums], [pair[1] for pair in sums]
-        return Estimate(
-            calls=len(worst),
-            input_tokens=sum(tokens.input for _, tokens in worst),
-            output_tokens_max=sum(tokens.output for _, tokens in worst),
-            usd_expected=_sum(expected),
-            usd_worst=_sum(most),
-        )
-
     @contextmanager
     def lending(self) -> Iterator[Loan]:
         """Lend what this run may still spend to other processes for a block; book what they `used` at its end.
@@ -188,12 +170,6 @@ class Provider:
         finally:
             ledger.settle(loan_id, loan.used.cost_usd)
             self.usage.add(loan.used)
-
-    def _usd(self, model: str, worst: Tokens, share: float) -> tuple[float | None, float | None]:
-        session = self._session
-        price = session.caller.price(session.endpoint(model), model, session.clock(), worst.input)
-        likely = Tokens(round(worst.input / session.params.reserve_factor), round(worst.output * share))
-        return cost_usd(likely, price), cost_usd(worst, price)
 
     def _model(self, request: ChatRequest) -> str:
         return request.model or self.chat_model
@@ -297,8 +273,3 @@ def _result(model: str, delivered: Any) -> ChatResult:
         latency_ms=delivered.latency_ms,
         cost_usd=delivered.cost_usd,
     )
-
-
-def _sum(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

@@ -111,7 +111,10 @@ class ProviderParams(Section):
         3.0, ge=1.0, le=100.0, description="Reported tokens beyond this times our own count are flagged."
     )
     estimate_output_share: float = Field(
-        0.3, ge=0.0, le=1.0, description="Share of max_output_tokens that an estimate expects to be used."
+        0.3, ge=0.0, le=1.0, description="Share of max_output_tokens that an estimate expects where none is logged."
+    )
+    estimate_history_days: int = Field(
+        90, ge=1, le=3660, description="Logged calls of so many days say how long answers are, for an estimate."
     )
 
     @model_validator(mode="after")

@@ -128,14 +128,3 @@ class Loan:
 
     usd: float | None
     used: ProviderUsage = field(default_factory=ProviderUsage)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a list of requests would take; requests already in the cache are not counted."""
-
-    calls: int
-    input_tokens: int
-    output_tokens_max: int
-    usd_expected: float | None  # None = a model is unpriced
-    usd_worst: float | None

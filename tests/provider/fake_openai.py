@@ -13,6 +13,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from flows.provider import tokens
+from flows.provider.requests import Message
+
 DIMS = 8
 
 
@@ -37,10 +40,30 @@ def vector(text: str) -> list[float]:
 
 def completion(request: dict) -> dict:
     said = request["messages"][-1]["content"]
-    text = json.dumps({"answer": said[:40]}) if "response_format" in request else f"You said: {said[:40]}"
+    text = json.dumps(filled(request, said)) if "response_format" in request else f"You said: {said[:40]}"
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, "refusal": None}}
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     return {"id": "c", "model": request["model"], "system_fingerprint": "fp_fake", "choices": [choice], "usage": usage}
+
+
+def filled(request: dict, said: str) -> dict:
+    """An answer by the schema: the words said, more or fewer of them, the first chunk, no refusal."""
+    values = {"string": said[: 40 + 7 * (len(said) % 40)], "array": [1], "boolean": False}
+    properties = request["response_format"]["json_schema"]["schema"]["properties"]
+    return {name: values[kind["type"]] for name, kind in properties.items()}
+
+
+def counted(request: dict, reply: dict) -> dict:
+    """The usage a provider with OpenAI's vocabulary would report."""
+    model = request["model"]
+    if "input" in request:
+        fed = sum(tokens.count(text, model) for text in request["input"])
+        return {"prompt_tokens": fed, "total_tokens": fed}
+    messages = [Message(item["role"], item["content"]) for item in request["messages"]]
+    schema = request.get("response_format", {}).get("json_schema", {}).get("schema")
+    fed = tokens.count_messages(messages, model, schema)
+    made = tokens.count(reply["choices"][0]["message"]["content"], model)
+    return {"prompt_tokens": fed, "completion_tokens": made, "total_tokens": fed + made}
 
 
 def embeddings(request: dict) -> dict:
@@ -51,9 +74,13 @@ def embeddings(request: dict) -> dict:
 
 
 class FakeOpenAI:
-    """The server; `requests` holds what came in as (path, JSON body, headers, monotonic time)."""
+    """The server; `requests` holds what came in as (path, JSON body, headers, monotonic time).
 
-    def __init__(self) -> None:
+    With `counting` its usage is what the texts really take; without, always 10 and 5 tokens.
+    """
+
+    def __init__(self, *, counting: bool = False) -> None:
+        self.counting = counting
         self.requests: list[tuple[str, dict, dict, float]] = []
         self.busy_most = 0
         self._busy, self._replies, self._always = 0, deque[Reply](), Reply()
@@ -101,12 +128,12 @@ class FakeOpenAI:
         with self._lock:
             self._busy -= 1
         try:
-            _send(handler, reply, _body(handler.path, request, reply))
+            _send(handler, reply, _body(handler.path, request, reply, counting=self.counting))
         except OSError:
             handler.close_connection = True
 
 
-def _body(path: str, request: dict, reply: Reply) -> bytes:
+def _body(path: str, request: dict, reply: Reply, *, counting: bool) -> bytes:
     if isinstance(reply.body, bytes):
         return reply.body
     if reply.body is not None:
@@ -114,6 +141,8 @@ def _body(path: str, request: dict, reply: Reply) -> bytes:
     if reply.status >= 300:
         return json.dumps({"error": {"message": reply.message, "type": "fake", "code": reply.code}}).encode()
     good = completion(request) if path.endswith("/chat/completions") else embeddings(request)
+    if counting:
+        good["usage"] = counted(request, good)
     return json.dumps(good | reply.change).encode()
 
 

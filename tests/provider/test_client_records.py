@@ -156,17 +156,6 @@ def test_an_unpriced_call_makes_the_cost_unknown_and_not_zero(world, ask):
         assert provider.usage.cost_usd is None
 
 
-def test_an_estimate_counts_what_is_not_yet_answered(world, ask):
-    world.price(1.0)
-    with world.open() as provider:
-        provider.chat([ask("a")])
-        estimate = provider.estimate([ask("a"), ask("b"), ask("b"), ask("c")])
-        assert (estimate.calls, estimate.output_tokens_max) == (2, 1024)
-        assert 0 < estimate.usd_expected < estimate.usd_worst
-        provider.chat([ask("b"), ask("c")])
-        assert provider.usage.cost_usd < estimate.usd_worst
-
-
 def test_no_key_reaches_an_error_a_log_or_a_row(world, ask):
     echo = f"Incorrect API key provided: {world.key}. Yours ends in {world.key[-8:]}"
     world.params(concurrency=1)
