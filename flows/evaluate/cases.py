@@ -20,7 +20,8 @@ UNPRICED = "unpriced"
 NOT_TIMED = "not_timed"
 ONE_SAMPLE = "one_sample"  # nothing to compare the answer with
 NO_INSTRUCTIONS = "no_instructions"  # the release has no system prompt, or it cannot be read
-NOT_MEASURED = frozenset({UNPRICED, NOT_TIMED, ONE_SAMPLE, NO_INSTRUCTIONS})  # for reasons no answer can help
+NOT_GIVEN = "not_given"  # the target never says what the metric needs
+NOT_MEASURED = frozenset({UNPRICED, NOT_TIMED, ONE_SAMPLE, NO_INSTRUCTIONS, NOT_GIVEN})  # no answer can help
 MODEL_FAULTS = frozenset(
     {"truncated", "content_filter", "refusal", "empty_answer", "schema_mismatch", "unknown_finish_reason"}
 )  # the model answered, and badly: that is scored as bad, not as missing

@@ -16,6 +16,7 @@ from flows.evaluate.params import EvaluateParams, Guardrail
 from flows.evaluate.registry import METRICS
 from flows.stats.effects import Effect, Scores, absolute_effect, paired_effect
 from flows.stats.gate import GatePolicy, GateResult, MetricVerdict, combine, judge
+from flows.stats.scores import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,12 +72,16 @@ def decide(
     return Judgement(
         result=combine(gated | rails, policy),
         informed={name: verdict for name, verdict in compared.items() if name not in params.gated_metrics},
-        means={name: float(scores.score[scores.score == scores.score].mean()) for name, scores in ours.items()},
+        means={name: float(known.mean()) for name, scores in ours.items() if len(known := _known(scores))},
         not_measured=tuple(name for name in METRICS if name not in ours),
         costs_nothing=idle,
         n_questions=len(asked),
         n_documents=int(asked.loc[asked["document_id"] != asked["question_id"], "document_id"].nunique()),
     )
+
+
+def _known(scores: Scores) -> FloatArray:
+    return scores.score[scores.score == scores.score]
 
 
 def by_metric(frame: "pd.DataFrame") -> dict[str, Scores]:

@@ -82,14 +82,14 @@ def read_scores(path: Path, *, with_night: bool = False) -> ScoreFile:
         UsageError: No such file, or a suffix that says nothing about its format.
         ContractError: Empty, wrong columns, torn rows, scores that are no numbers, mixed releases.
     """
-    columns = _read(path)
+    columns = read_columns(path)
     wanted = (*COLUMNS, "night") if with_night else COLUMNS
     _require_columns(path.name, columns, wanted)
     if not columns["score"]:
         raise ContractError(f"{path.name} has columns and no rows. Nothing was evaluated: run the evaluation again.")
     if not with_night:
-        _require_one_release(path.name, columns)
-    texts = {name: [_text(value) for value in columns[name]] for name in ("question_id", "document_id", "metric")}
+        require_one_release(path.name, columns)
+    texts = {name: [text_of(value) for value in columns[name]] for name in ("question_id", "document_id", "metric")}
     for name in ("question_id", "metric"):
         _refuse_rows(path.name, name, [not text for text in texts[name]], "empty", "Give every row one")
     return ScoreFile(
@@ -106,12 +106,18 @@ def read_scores(path: Path, *, with_night: bool = False) -> ScoreFile:
     )
 
 
-def _read(path: Path) -> Columns:
+def read_columns(path: Path) -> Columns:
+    """Read a CSV, JSON lines or Parquet file by columns; values are as written, None where a row lacks one.
+
+    Raises:
+        UsageError: No such file, or a suffix that says nothing about its format.
+        ContractError: The file is torn or is not what its suffix says.
+    """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise UsageError(f"{path.name!r} is neither .csv nor .jsonl nor .parquet. Rename or convert it.")
     if not path.is_file():
-        raise UsageError(f"{str(path)!r} does not exist. Give the path of a file of scores.")
+        raise UsageError(f"{str(path)!r} does not exist. Give the path of a file.")
     try:
         return reader(path)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -184,15 +190,16 @@ def _require_columns(name: str, columns: Columns, wanted: Sequence[str]) -> None
         )
 
 
-def _require_one_release(name: str, columns: Columns) -> None:
-    releases = sorted({_text(value) for value in columns.get("release_id", ())} - {""})
+def require_one_release(name: str, columns: Columns) -> None:
+    """Raise `ContractError` when the column `release_id`, if any, names more than one release."""
+    releases = sorted({text_of(value) for value in columns.get("release_id", ())} - {""})
     if len(releases) > 1:
         raise ContractError(
             f"{name} mixes {len(releases)} releases: {first_three(releases)}. Write one file per release."
         )
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Return an id as text that can be printed; empty for None and NaN."""
     return "" if value is None or value != value else str(value).encode("utf-8", "replace").decode()
 
@@ -205,7 +212,7 @@ def _whole_numbers(name: str, column: str, columns: Columns, *, at_least: int) -
 
 
 def _scores(name: str, values: Sequence[Any]) -> FloatArray:
-    found = [np.nan if _text(value).strip() == "" else _number(value) for value in values]
+    found = [np.nan if text_of(value).strip() == "" else _number(value) for value in values]
     wrong = [number is None for number in found]
     _refuse_rows(name, "score", wrong, "no number", "Leave it empty where there is no score")
     return np.array(found, dtype=float)
@@ -233,5 +240,5 @@ def _texts(columns: Columns, questions: Sequence[str]) -> dict[str, dict[str, st
         if column in columns:
             found[column] = {}
             for question, value in zip(questions, columns[column], strict=True):
-                found[column].setdefault(question, _text(value))
+                found[column].setdefault(question, text_of(value))
     return found

@@ -1,11 +1,11 @@
 """Shape what a judgement is written as: verdict, flat metrics, metrics by type, worst questions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flows.evaluate.decide import Judgement
 from flows.evaluate.gateplan import Offer
-from flows.evaluate.paragraph import paragraph
+from flows.evaluate.paragraph import Names, mean_bounds, paragraph
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.registry import METRICS
 
@@ -25,17 +25,34 @@ def verdict_json(
     overdue: Mapping[str, str],
     notes: list[str],
     evidence: Offer,
+    names: Names | None = None,
+    further: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the content of `verdict.json`; `evidence` is what would decide metrics that are inconclusive."""
+    """Return the content of `verdict.json`.
+
+    Args:
+        release: Id of the release or target on trial.
+        baseline: Id of what it was compared with; None = nothing.
+        found: What was found.
+        params: Section `evaluate`, with the level that was used.
+        cost_usd: Of the candidate's answers; None = unknown.
+        overdue: State of guardrails whose review is overdue.
+        notes: Sentences about how it was measured.
+        evidence: What would decide metrics that are inconclusive.
+        names: How both sides are called; None = releases by their ids.
+        further: Sentences that follow in the paragraph.
+    """
+    said = paragraph(names or Names.of_releases(release, baseline), found, params, overdue)
     judged = {name: verdict.to_json() for name, verdict in found.result.metrics.items()}
     return {
         "release_id": release,
         "baseline_release_id": baseline,
         "verdict": found.result.verdict,
-        "paragraph": " ".join([paragraph(release, baseline, found, params), *_to_decide(evidence)]),
+        "paragraph": " ".join([said, *further, *_to_decide(evidence)]),
         "metrics": {name: value | {"margin": params.margin(name)} for name, value in judged.items() if ":" not in name},
         "informed": {name: verdict.to_json() for name, verdict in found.informed.items()},
         "guardrails": {name: _guardrail(name, judged, found, params, overdue) for name in params.guardrails},
+        "means": {name: round(mean, DIGITS) for name, mean in found.means.items()},
         "not_measured": list(found.not_measured),
         "not_compared": list(found.costs_nothing),
         "n_questions": found.n_questions,
@@ -58,10 +75,21 @@ def _guardrail(
     order = ("invalid", "fail", "inconclusive", "pass")
     return params.guardrails[name].model_dump(mode="json") | {
         "mean": found.means.get(name),
+        "likely_between": _likely(name, found, params),
         "verdict": min((side["verdict"] for side in sides.values()), key=order.index),
         "review": overdue.get(name, "in time"),
         "sides": sides,
     }
+
+
+def _likely(name: str, found: Judgement, params: EvaluateParams) -> list[float] | None:
+    """Return between which values the guarded mean lies, cut off at the metric's range; None = not known."""
+    rail = params.guardrails[name]
+    for side, limit in (("at_least", rail.low), ("at_most", rail.high)):
+        verdict = found.result.metrics.get(f"{name}:{side}")
+        if verdict is not None and limit is not None and not verdict.effect.problem:
+            return [round(bound, DIGITS) for bound in mean_bounds(name, verdict.effect, side, limit)]
+    return None
 
 
 def flat_metrics(scores: "pd.DataFrame") -> dict[str, float]:
@@ -91,7 +119,7 @@ def worst_questions(
     """
     ours = _question_means(candidate, params)
     theirs = None if baseline is None else _question_means(baseline, params)
-    losses = ours if theirs is None else (ours - theirs).dropna()
+    losses = (ours if theirs is None else ours - theirs).dropna()
     worst = losses.sort_index(kind="stable").sort_values(kind="stable").head(params.worst_questions)
     rows = questions.set_index("question_id")
     return [

@@ -49,6 +49,10 @@ GUARDRAILS = {
     "refusal_correctness": _sample(0.6, "Guessing is worse than refusing."),
     "format_validity": _sample(0.95, "Programs read the answers."),
 }
+REFUSALS = (
+    "i don't know", "i do not know", "i'm not sure", "i cannot answer", "i can't answer", "cannot be answered",
+    "no information", "not mentioned", "does not say", "do not say", "unable to answer", "i'm sorry, but",
+)  # fmt: skip
 GATED = (
     "correctness", "groundedness", "retrieval_recall", "citation_precision", "citation_recall", "refusal_correctness",
     "format_validity", "cost_usd",
@@ -82,6 +86,9 @@ class EvaluateParams(Section):
     )
     looks_seed: int = Field(20261101, ge=0, description="Order of the documents under early_looks.")
 
+    refusal_phrases: tuple[str, ...] = Field(
+        REFUSALS, description="An answer whose first sentence holds one is a refusal, where a target does not say."
+    )
     correctness_beta: float = Field(2.0, gt=0, le=10, description="How much recall of facts outweighs precision.")
     number_weight: float = Field(3.0, ge=1, le=100, description="Weight of a number or negation; a word weighs 1.")
     support_min: float = Field(0.8, gt=0, le=1, description="Share of a sentence's facts a cited chunk must hold.")
