@@ -4,7 +4,7 @@ BIN := .venv/bin
 PARALLEL := -n auto --dist loadfile
 STAMP := .venv/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: help setup run test test-all check clean
+.PHONY: help setup setup-scale run test test-all check clean
 
 help:          ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -18,6 +18,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f .venv/.installed-* && touch $@
+
+setup-scale: setup  ## add Ray, to embed on many machines (460 MB)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-scale.lock
 
 run: setup     ## the main job: the whole DAG over the sample project
 	@$(BIN)/llmops monitor simulate --once
