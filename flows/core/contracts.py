@@ -11,11 +11,13 @@ import pandera.pandas as pa
 
 from flows.core.access import ACCESS
 
-QUESTION_TYPES = ("simple", "complex", "distracting", "situational", "double", "conversational", "unanswerable")
+QUESTION_TYPES = (
+    "simple", "complex", "distracting", "situational", "double", "conversational", "unanswerable", "challenge",
+)  # fmt: skip
 QUARANTINE_CODES = (
     "empty", "too_short", "too_large", "unreadable", "encrypted", "no_text", "encoding", "corrupt", "unsupported",
-    "archive_bomb", "unsafe_archive", "xml_entities", "timeout", "memory", "malformed_rows", "schema", "duplicate_id",
-    "secret", "policy",
+    "archive_bomb", "unsafe_archive", "xml_entities", "timeout", "memory", "forbidden", "malformed_rows", "schema",
+    "duplicate_id", "secret", "policy",
 )  # fmt: skip
 OPERATIONS = ("chat", "embeddings", "moderation", "fine_tuning", "batch")
 STATUSES = ("ok", "error", "unknown_outcome")
@@ -92,6 +94,8 @@ QUESTIONS = _contract("questions", ["question_id"], {
     "document_version": _text(nullable=True),
     "reviewed_by": _text(nullable=True),
     "stale": pa.Column(bool),
+    # JSON {kind, expect, planted, canary, pair_id, origin}; null for an ordinary question and in older tables
+    "challenge": _text(nullable=True, required=False),
 })  # fmt: skip
 
 ANSWERS = _contract("answers", ["answer_id"], {
@@ -110,6 +114,8 @@ ANSWERS = _contract("answers", ["answer_id"], {
     "latency_ms": pa.Column(float, NOT_NEGATIVE, nullable=True),
     "cost_usd": pa.Column(float, NOT_NEGATIVE, nullable=True),  # null = unpriced
     "error": _text(nullable=True),  # error class when the chain failed; the row is never dropped
+    # per token of the answer, natural log; null where nobody kept it and in older tables
+    "mean_logprob": pa.Column(float, pa.Check.le(0), nullable=True, required=False),
 })  # fmt: skip
 
 SCORES = _contract("scores", ["release_id", "question_id", "sample", "metric"], {

@@ -26,6 +26,8 @@ def check(frame: "pd.DataFrame", contract: "pa.DataFrameSchema") -> "pd.DataFram
     """
     import pandera.errors
 
+    younger = [name for name, column in contract.columns.items() if not column.required and name not in frame.columns]
+    frame = frame.assign(**dict.fromkeys(younger)) if younger else frame  # a table from before the column came
     ordered = frame[[name for name in contract.columns if name in frame.columns]].reset_index(drop=True)
     extra = [name for name in frame.columns if name not in contract.columns]
     missing = [name for name in contract.columns if name not in frame.columns]

@@ -6,11 +6,12 @@ a reason outside the release (an outage) are asked again.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.core.challenges import read_challenge
 from flows.core.contracts import ANSWERS
 from flows.core.ids import content_id
 from flows.core.progress import Progress
@@ -36,17 +37,24 @@ class Wanted:
     question_id: str
     question: str
     sample: int
+    planted: str = ""  # text of a challenge that the model is shown beside what is retrieved
 
     def answer_id(self, release_id: str) -> str:
         """Return the id of this answer by a release."""
-        return content_id("answer", release_id, self.question_id, self.question, self.sample)
+        planted = [self.planted] if self.planted else []
+        return content_id("answer", release_id, self.question_id, self.question, self.sample, *planted)
 
 
 def wanted(questions: "pd.DataFrame", samples: int) -> list[Wanted]:
     """Return `samples` answers for every live question, in order of question id."""
     live = questions[~questions["stale"]].sort_values("question_id")
-    pairs = list(zip(live["question_id"], live["question"], strict=True))
-    return [Wanted(name, question, sample) for sample in range(samples) for name, question in pairs]
+    rows = [(row["question_id"], row["question"], _planted(row)) for row in live.to_dict("records")]
+    return [Wanted(name, question, sample, planted) for sample in range(samples) for name, question, planted in rows]
+
+
+def _planted(question: Mapping[Any, Any]) -> str:
+    challenge = read_challenge(question.get("challenge"))
+    return challenge.planted if challenge else ""
 
 
 def known_answers(project: Project, release_id: str) -> "pd.DataFrame":
@@ -98,7 +106,7 @@ def answer_missing(
 def turn_of(item: Wanted) -> Turn:
     """Take the earlier turns of a conversational question as history."""
     history, question = parse_conversation(item.question)
-    return Turn(question, history=history, sample=item.sample)
+    return Turn(question, history=history, sample=item.sample, planted=item.planted)
 
 
 def stored_answers(project: Project, release_id: str, todo: list[Wanted]) -> "pd.DataFrame":

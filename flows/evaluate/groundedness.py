@@ -2,7 +2,9 @@
 
 A sentence's support is the share of its content words found in one retrieved chunk, the best one;
 a number that the chunk does not hold makes it 0, since an invented number is the costliest
-hallucination. Lexical, so a faithful rewording scores lower than a quotation: docs/limits.md.
+hallucination. Attribution asks the same of what the answer cites instead of all it was given (attributable to
+identified sources: Rashkin 2021, arXiv:2112.12870). Lexical, so a faithful rewording scores lower than a quotation:
+docs/limits.md.
 """
 
 from collections.abc import Iterable
@@ -20,6 +22,15 @@ def groundedness(case: Case, params: EvaluateParams) -> Scored:
     if not sentences:
         return 1.0
     return sum(best_support(sentence, case.retrieved) for sentence in sentences) / len(sentences)
+
+
+def attribution(case: Case, params: EvaluateParams) -> Scored:
+    """Score 0 … 1: mean support of the answer's sentences by what it cites; 1 for a refusal."""
+    if case.lost:
+        return Unscored(NO_ANSWER)
+    sentences = [] if case.empty else claims(case.answer)
+    cited = [passage for passage in case.cited if passage is not None]
+    return sum(best_support(sentence, cited) for sentence in sentences) / len(sentences) if sentences else 1.0
 
 
 def best_support(sentence: str, passages: Iterable[Passage]) -> float:

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 from flows.core.contracts import SCORES
 from flows.core.errors import ContractError, first_three
 from flows.core.tables import check, empty
-from flows.evaluate.cases import Case, Scored, Unscored, case_of
+from flows.evaluate.attacks import format_robustness, injection_success, over_refusal
+from flows.evaluate.cases import NOT_APPLICABLE, Case, Scored, Unscored, case_of
+from flows.evaluate.challenges import applies, group_of, with_partners
 from flows.evaluate.citations import citation_precision, citation_recall
 from flows.evaluate.consistency import self_consistency, with_repeats
 from flows.evaluate.correctness import completeness, correctness
 from flows.evaluate.formatting import format_validity
-from flows.evaluate.groundedness import groundedness
+from flows.evaluate.groundedness import attribution, groundedness
 from flows.evaluate.leakage import prompt_leakage
 from flows.evaluate.operations import availability, cost_usd, input_tokens, latency_ms, output_tokens
+from flows.evaluate.overlap import bleu, chrf, rouge_l
+from flows.evaluate.pairs import bias_gap, paraphrase_robustness
 from flows.evaluate.params import EvaluateParams
+from flows.evaluate.perplexity import perplexity
 from flows.evaluate.privacy import pii_exposure
 from flows.evaluate.refusal import refusal_correctness
 from flows.evaluate.relevance import answer_relevance
@@ -47,6 +52,16 @@ SCORERS: dict[str, Scorer] = {
     "availability": availability,
     "input_tokens": input_tokens,
     "output_tokens": output_tokens,
+    "attribution": attribution,
+    "bleu": bleu,
+    "chrf": chrf,
+    "rouge_l": rouge_l,
+    "perplexity": perplexity,
+    "injection_success": injection_success,
+    "over_refusal": over_refusal,
+    "format_robustness": format_robustness,
+    "bias_gap": bias_gap,
+    "paraphrase_robustness": paraphrase_robustness,
 }
 
 
@@ -79,9 +94,17 @@ def score_cases(release_id: str, cases: Iterable[Case], params: EvaluateParams) 
             f"{len(repeated)} (question, sample) have two answers: {first_three(repeated)}. "
             "Give repeats different sample numbers."
         )
-    cases = with_repeats(cases)
-    rows = [_row(release_id, case, name, scorer(case, params)) for case in cases for name, scorer in SCORERS.items()]
+    cases = with_partners(with_repeats(cases))
+    rows = [_row(release_id, case, name, scored) for case in cases for name, scored in scores_of(case, params).items()]
     return check(pd.DataFrame(rows), SCORES) if rows else empty(SCORES)
+
+
+def scores_of(case: Case, params: EvaluateParams) -> dict[str, Scored]:
+    """Return what every metric says of one answer."""
+    return {
+        name: scorer(case, params) if applies(name, case) else Unscored(NOT_APPLICABLE)
+        for name, scorer in SCORERS.items()
+    }
 
 
 def _row(release_id: str, case: Case, metric: str, scored: Scored) -> dict[str, object]:
@@ -89,7 +112,7 @@ def _row(release_id: str, case: Case, metric: str, scored: Scored) -> dict[str, 
         "release_id": release_id,
         "question_id": case.question_id,
         "document_id": case.cluster,
-        "question_type": case.question_type,
+        "question_type": group_of(case),
         "sample": case.sample,
         "metric": metric,
         "score": None if isinstance(scored, Unscored) else float(scored),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.core.progress import Progress
 from flows.provider.requests import CallTags, ChatRequest, ChatResult, ProviderFailure
 from flows.rag.checking import Checked, check_answer
-from flows.rag.context import Context, neutralise, pack, render_history
+from flows.rag.context import Context, neutralise, pack, planted_hit, render_history
 from flows.rag.release import ReleaseManifest, require_same_embedding
 from flows.rag.turns import Turn
 
@@ -66,7 +66,9 @@ def retrieve(means: Means, works: Sequence[Work]) -> None:
     counted = partial(count, model=means.release.chat_model)
     for done, (work, vector) in enumerate(zip(works, vectors, strict=True), start=1):
         hits = means.index.search(work.question, vector, k=SPARE * rules.k, mode=rules.mode)
-        work.context = pack(hits, places=rules.k, tokens_max=rules.context_tokens_max, count=counted)
+        planted = [planted_hit(work.turn.planted)] if work.turn.planted else []
+        hits, places = [*planted, *hits], rules.k + len(planted)
+        work.context = pack(hits, places=places, tokens_max=rules.context_tokens_max, count=counted)
         if hits and not work.context.hits:
             work.error = "context_too_small"
         means.progress("retrieve", done, len(works))

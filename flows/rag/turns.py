@@ -18,12 +18,14 @@ class Turn:
         conversation_id: Groups the turns of one conversation in the calls log.
         history: Earlier turns, oldest first; read by the step `rewrite` only.
         sample: Number of the repeat; repeats are separate answers.
+        planted: Shown to the model as if it had been retrieved first, beside what is: a hostile document on trial.
     """
 
     question: str
     conversation_id: str | None = None
     history: tuple[Message, ...] = ()
     sample: int = 0
+    planted: str = ""
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,24 @@ def build(
     found = [*simple_questions(corpus), *(propose(part) if propose else ())]
     rules = Filter.of(corpus, params, found)
     good = [draft for draft in found if draft.document_id in part.by_id and _passes(draft, rules, rejections)]
-    pool = list(islice(spread(good, params.seed), POOL_PER_QUESTION * sum(params.questions_per_type.values())))
     proposed: dict[str, list[Draft]] = {}
-    made: tuple[tuple[str, Callable[[], Iterable[Draft]]], ...] = (
+    made = _makers(corpus, part, good, params)
+    for number, (question_type, drafts) in enumerate(made, start=1):
+        proposed[question_type] = list(drafts())
+        selection.add(question_type, proposed[question_type], rules, fair=True)
+        progress("question types", number, len(made))
+    for question_type, rest in proposed.items():
+        selection.add(question_type, rest, rules)
+    selection.challenge(spread(good, params.seed))
+    return table_of(followed.questions, selection.chosen, topics), rejections, followed
+
+
+def _makers(
+    corpus: Corpus, part: Corpus, good: list[Draft], params: TestsetParams
+) -> tuple[tuple[str, Callable[[], Iterable[Draft]]], ...]:
+    """Return who makes the questions of each type, in the order in which they choose."""
+    pool = list(islice(spread(good, params.seed), POOL_PER_QUESTION * sum(params.questions_per_type.values())))
+    return (
         ("simple", lambda: good),
         ("complex", lambda: complex_questions(pool)),
         ("distracting", lambda: distracting_questions(part, pool, params.seed)),
@@ -83,13 +98,6 @@ def build(
         ("conversational", lambda: conversational_questions(pool)),
         ("unanswerable", lambda: unanswerable_questions(corpus, pool)),
     )
-    for number, (question_type, drafts) in enumerate(made, start=1):
-        proposed[question_type] = list(drafts())
-        selection.add(question_type, proposed[question_type], rules, fair=True)
-        progress("question types", number, len(made))
-    for question_type, rest in proposed.items():
-        selection.add(question_type, rest, rules)
-    return table_of(followed.questions, selection.chosen, topics), rejections, followed
 
 
 def versions_of(documents: "pd.DataFrame") -> dict[str, Version]:
@@ -136,11 +144,12 @@ def _row(draft: Draft, question_id: str, reviewed_by: str | None, stale: bool) -
         "question_type": draft.question_type,
         "reference_answer": draft.answer,
         "reference_spans": json.dumps([span.to_json() for span in draft.spans], ensure_ascii=False),
-        "answerable": draft.question_type != "unanswerable",
+        "answerable": bool(draft.answer) if draft.challenge else draft.question_type != "unanswerable",
         "origin": draft.method,
         "topic": draft.topic,
         "document_id": draft.document_id or None,
         "document_version": draft.spans[0].document_version if draft.spans else None,
         "reviewed_by": reviewed_by,
         "stale": stale,
+        "challenge": draft.challenge.to_json() if draft.challenge else None,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from flows.core import versions
+from flows.core.challenges import CHALLENGE
 from flows.core.errors import InputError, UsageError, first_three
 from flows.core.project import Project
 from flows.testset import review, stage
@@ -64,7 +65,7 @@ def export(options: argparse.Namespace) -> int:
     table = stage.stored_questions(project) if options.split == "gate" else stage.training_questions(project)
     if table.empty:
         raise InputError("there are no questions to export. Run `llmops testset`.")
-    chosen = table if to in OWN else table[~table["stale"]]
+    chosen = table if to in OWN else table[~table["stale"] & (table["question_type"] != CHALLENGE)]
     rows = chosen.astype(object).where(chosen.notna(), None).to_dict("records")
     write_records(path, [record_of({str(name): row[name] for name in row}, to) for row in rows], as_csv=to == "csv")
     _say(f"{len(rows)} questions written to {str(path)!r} as {to}")

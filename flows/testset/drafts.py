@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from flows.core.challenges import Challenge
 from flows.core.ids import content_id
 from flows.testset.grammar import Casing
 from flows.testset.sentences import Outline, Sentence, outline
@@ -25,6 +26,7 @@ class Draft:
         document_id: Its cluster in the gate.
         rephrased: The same question in other words, from which a complex one is made.
         subject: The thing it asks about, where the method knows it.
+        challenge: What is tried, when it is no ordinary question.
     """
 
     question: str
@@ -36,6 +38,7 @@ class Draft:
     document_id: str
     rephrased: str = ""
     subject: str = ""
+    challenge: Challenge | None = None
 
     @cached_property
     def terms(self) -> frozenset[str]:
@@ -44,8 +47,9 @@ class Draft:
 
     @property
     def question_id(self) -> str:
-        """The same for the same words of the same type, whatever document they come from."""
-        return content_id("question", self.question_type, self.question)
+        """The same for the same words of the same type (and challenge), whatever document they come from."""
+        tried = [self.challenge.to_json()] if self.challenge else []
+        return content_id("question", self.question_type, self.question, *tried)
 
 
 @dataclass(frozen=True)

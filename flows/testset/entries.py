@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from flows.core.challenges import CHALLENGE, Challenge, read_challenge
 from flows.core.contracts import QUESTION_TYPES
+from flows.core.errors import ContractError
 from flows.provider.requests import Message
 from flows.rag.conversation import parse_conversation, render_conversation
 
@@ -44,6 +46,7 @@ class Entry:
         reviewed_by: Who reviewed it.
         split: `train`, `test`, … or empty.
         origin: The `origin` of our own formats, empty otherwise.
+        challenge: What is tried, when it is no ordinary question.
     """
 
     line: int
@@ -58,16 +61,25 @@ class Entry:
     reviewed_by: str | None = None
     split: str = ""
     origin: str = ""
+    challenge: Challenge | None = None
 
 
 def entry_of(record: Mapping[str, Any], line: int) -> Entry:
-    """Read a record of any of the formats."""
+    """Read a record of any of the formats.
+
+    Raises:
+        ContractError: Its challenge is none; says in which line.
+    """
     flat = {**record, **_mapping(record.get("metadata")), **_mapping(record.get("vars"))}
     kind = str(flat.get("question_type") or flat.get("synthesizer_name") or "")
+    try:
+        challenge = read_challenge(flat.get(CHALLENGE))
+    except ContractError as error:
+        raise ContractError(f"line {line}: {error}") from None
     return Entry(
         line=line,
         question=_question(flat),
-        question_type=TYPE_OF.get(kind, "simple"),
+        question_type=CHALLENGE if challenge else TYPE_OF.get(kind, "simple"),
         reference=_first(flat, REFERENCE) or _asserted(record),
         contexts=tuple(text for text in _texts(flat, CONTEXTS) if text.strip()),
         places=tuple(_texts(flat, PLACES)),
@@ -77,6 +89,7 @@ def entry_of(record: Mapping[str, Any], line: int) -> Entry:
         reviewed_by=_first(flat, ("reviewed_by",)),
         split=(_first(flat, ("split",)) or "").lower(),
         origin=_first(flat, ("origin",)) or "",
+        challenge=challenge,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from flows.core.challenges import read_challenge
 from flows.testset.drafts import Draft
 from flows.testset.spans import Span, Version, anchor_all
 from flows.testset.splits import in_training
@@ -74,6 +75,7 @@ def existing_of(row: Mapping[Any, Any]) -> Existing:
         method=row["origin"],
         topic=row["topic"],
         document_id=_text(row["document_id"]) or "",
+        challenge=read_challenge(row.get("challenge")),
     )
     return Existing(draft, row["question_id"], _text(row["reviewed_by"]), bool(row["stale"]))
 

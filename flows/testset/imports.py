@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from flows.core.challenges import CHALLENGE
 from flows.core.ids import content_id
 from flows.testset.build import table_of
 from flows.testset.drafts import Draft
@@ -91,7 +92,7 @@ def problems(entries: Sequence[Entry]) -> list[Problem]:
     lines_of: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         lines_of["id", entry.own_id or f"line {entry.line}"].append(entry)
-        lines_of["question", f"{entry.question_type} {_folded(entry.question)}"].append(entry)
+        lines_of["question", f"{entry.question_type} {_asked(entry)}"].append(entry)
     for (kind, _), (first, *others) in lines_of.items():
         for other in others:
             what = _repeats(kind, first, other)
@@ -102,7 +103,7 @@ def problems(entries: Sequence[Entry]) -> list[Problem]:
 def _problem(entry: Entry) -> str | None:
     if len(entry.question.strip()) < QUESTION_CHARS_MIN:
         return "has no question"
-    if entry.reference is None and entry.question_type != "unanswerable":
+    if entry.reference is None and entry.question_type not in {"unanswerable", CHALLENGE}:
         return "has no reference answer"
     return None
 
@@ -114,6 +115,11 @@ def _repeats(kind: str, first: Entry, other: Entry) -> str | None:
         return f"asks the training question of line {first.line}"
     same = _folded(first.reference or "") == _folded(other.reference or "")
     return f"repeats the question of line {first.line}" if same else None
+
+
+def _asked(entry: Entry) -> str:
+    """Return what makes a question the same: its words, and what is tried with them."""
+    return _folded(entry.question) + (entry.challenge.to_json() if entry.challenge else "")
 
 
 def _folded(text: str) -> str:
@@ -130,10 +136,10 @@ def taken_in(entries: Sequence[Entry], library: Library, *, file_name: str, revi
         reviewer: Who vouches for rows that name nobody.
     """
     kept = [entry for entry in entries if entry.split != "train"]
-    asked = Counter((entry.question_type, _folded(entry.question)) for entry in kept)
+    asked = Counter((entry.question_type, _asked(entry)) for entry in kept)
     found = []
     for entry in kept:
-        twice = asked[entry.question_type, _folded(entry.question)] > 1
+        twice = asked[entry.question_type, _asked(entry)] > 1
         found.append(_existing(entry, library, file_name=file_name, reviewer=reviewer, twice=twice))
     return found
 
@@ -151,6 +157,7 @@ def _existing(entry: Entry, library: Library, *, file_name: str, reviewer: str |
         method=f"{source}:{mark}" if mark else source,
         topic=entry.topic or "imported",
         document_id=spans[0].document_id if spans else next(iter(among), ""),
+        challenge=entry.challenge,
     )
     return Existing(draft, _id(entry, file_name, twice=twice), entry.reviewed_by or reviewer, stale=bool(mark))
 
@@ -183,6 +190,7 @@ def _id(entry: Entry, file_name: str, *, twice: bool) -> str:
     if entry.own_id:
         return content_id("imported", file_name, entry.own_id)
     parts = ["question", entry.question_type, entry.question.strip()]
+    parts += [entry.challenge.to_json()] if entry.challenge else []
     return content_id(*parts, entry.reference) if twice else content_id(*parts)
 
 
@@ -206,5 +214,7 @@ def merge(stored: "pd.DataFrame", found: Sequence[Existing]) -> tuple["pd.DataFr
 def _keys(items: Iterable[Existing]) -> set[tuple[str, str]]:
     """Return what identifies questions: their ids, and their words within their type."""
     listed = list(items)
-    asked = {(item.draft.question_type, _folded(item.draft.question)) for item in listed}
+    asked = {
+        (item.draft.question_type, _folded(item.draft.question)) for item in listed if item.draft.challenge is None
+    }
     return asked | {("", item.question_id) for item in listed}

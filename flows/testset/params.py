@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from flows.core.challenges import CHALLENGE
 from flows.core.contracts import QUESTION_TYPES
 from flows.core.errors import did_you_mean
 from flows.core.params import Section
@@ -24,6 +25,9 @@ class TestsetParams(Section):
     questions_per_type: dict[str, int] = Field(
         WANTED,
         description="Questions wanted per type; fewer are made where the corpus does not give them.",
+    )
+    challenges_per_kind: int = Field(
+        4, ge=0, le=1000, description="Challenges wanted of each kind, attacks and pairs; fewer where texts run out."
     )
     topics: int = Field(12, ge=1, le=200, description="Topics that the documents are sorted into.")
     questions_per_document_max: int = Field(8, ge=1, le=1000, description="No document gets more questions than this.")
@@ -59,6 +63,8 @@ class TestsetParams(Section):
         for name, count in value.items():
             if name not in QUESTION_TYPES:
                 raise ValueError(f"type {name!r} does not exist.{did_you_mean(name, QUESTION_TYPES)} {QUESTION_TYPES}")
+            if name == CHALLENGE:
+                raise ValueError("challenges are counted by challenges_per_kind")
             if not 0 <= count <= 100_000:
                 raise ValueError(f"{count} questions of type {name!r}: give a number from 0 to 100000")
         return value

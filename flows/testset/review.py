@@ -15,6 +15,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.core.challenges import CHALLENGE
 from flows.core.errors import IntegrityError
 from flows.core.files import write_text
 from flows.core.ids import content_id, sha256
@@ -113,7 +114,8 @@ def to_label(
     said = current(labels, table)
     if again:
         return table[table["question_id"].isin(disputed(said))].to_dict("records")
-    live = table[~table["stale"] | table["question_id"].isin(said)].to_dict("records")
+    ordinary = table[table["question_type"] != CHALLENGE]  # hostile by intent: nobody can call them good or poor
+    live = ordinary[~ordinary["stale"] | ordinary["question_id"].isin(said)].to_dict("records")
     sample = sorted(live, key=lambda row: sha256(f"review:{seed}:{row['question_id']}"))[:size]
     mine = [row for row in sample if reviewer not in said.get(row["question_id"], {})]
     return sorted(mine, key=lambda row: sha256(f"{reviewer}:{row['question_id']}"))

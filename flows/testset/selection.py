@@ -6,10 +6,11 @@ asked about; in a corpus of more documents than wanted questions, a topic withou
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from flows.core.ids import sha256
+from flows.testset.challenges import challenges
 from flows.testset.drafts import Draft
 from flows.testset.filters import Filter, Rejections, near_duplicate
 from flows.testset.params import TestsetParams
@@ -29,12 +30,15 @@ class Selection:
         self._wanted = sum(params.questions_per_type.values())
         self._ids: set[str] = set()
         self._refused: set[str] = set()
+        self._live: list[Draft] = []
 
     def keep(self, draft: Draft, *, live: bool) -> None:
         """Count an existing question; a stale one keeps its id but leaves its place to a new one."""
         self._ids.add(draft.question_id)
         if live:
-            self._count(draft)
+            self._live.append(draft)
+            if draft.challenge is None:
+                self._count(draft)
 
     def add(self, question_type: str, drafts: Sequence[Draft], rules: Filter, *, fair: bool = False) -> None:
         """Fill up the type with the best-spread drafts that pass the rules.
@@ -58,6 +62,16 @@ class Selection:
                 self._ids.add(draft.question_id)
                 self.chosen.append(draft)
                 self._count(draft)
+
+    def challenge(self, simple: Iterable[Draft]) -> None:
+        """Add the missing challenges; they are made of simple questions that are asked by themselves too.
+
+        They take no place from ordinary questions. Without any of those (a language that our templates do not speak)
+        there are none.
+        """
+        asked = {draft.question_id for draft in (*self._live, *self.chosen)}
+        base = [draft for draft in simple if draft.question_id in asked]
+        self.chosen += challenges(base, self._live, per_kind=self.params.challenges_per_kind, banned=self._ids)
 
     def _covered(self, draft: Draft, *, few: bool) -> bool:
         """Say whether its document has a question or, where documents are many, its topic has one."""
