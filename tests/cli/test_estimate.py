@@ -2,10 +2,13 @@
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -67,6 +70,10 @@ def spent(project, use_case):
     calls = read_calls(project)
     rows = calls[calls["use_case"] == use_case]
     return len(rows), float(rows["cost_usd"].sum())
+
+
+def asked(fake):
+    return sum(path.endswith("/chat/completions") for path, *_ in fake.requests)
 
 
 def files(project):
@@ -131,11 +138,27 @@ def test_one_limit_holds_for_all_stages_of_a_run_and_running_again_resumes(hoste
     assert embedding < total <= limit
     assert "resume" in capsys.readouterr().err
 
-    answered = sum(path.endswith("/chat/completions") for path, *_ in fake.requests)
+    answered = asked(fake)
     assert run(project, "--stages", "embed,evaluate") == 0
-    calls = read_calls(project)
-    assert len(calls[(calls["step"] == "answer") & (calls["status"] == "ok")]) == 30
-    assert sum(path.endswith("/chat/completions") for path, *_ in fake.requests) == 30 > answered > 0
+    assert len(pd.read_parquet(project.data("evaluate", "answers.parquet"))) == asked(fake) > answered > 0
+
+
+@pytest.mark.slow
+@pytest.mark.prefect
+def test_one_limit_holds_when_the_stages_run_as_prefect_flows(hosted, capsys, tmp_path):
+    project, _ = hosted
+    assert run(project, "--stages", "ingest,testset") == 0
+    cost = estimated(project, capsys, "--stages", "embed,evaluate")["stages"]
+    limit = round(cost["embed"]["usd"]["expected"] + 0.3 * cost["evaluate"]["usd"]["expected"], 4)
+    words = ["run", "--prefect", "--stages", "embed,evaluate", "--max-usd", str(limit)]
+    command = [sys.executable, "-m", "flows.cli.main", "--project", str(project.root), *words]
+
+    done = subprocess.run(command, env=os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}, capture_output=True)
+
+    assert done.returncode == 77, done.stderr[-1000:]
+    parts = [spent(project, name)[1] for name in ("indexing", "evaluation")]
+    assert min(parts) > 0
+    assert sum(parts) <= limit
 
 
 def test_a_stage_without_a_model_says_so_and_the_help_teaches_it(project, capsys):
