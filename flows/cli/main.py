@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from flows.cli import ask, compare, cost, doctor, erase, gate, index, init, quarantine, run, stage
+from flows.cli import ask, compare, cost, doctor, erase, gate, index, init, judge, quarantine, run, stage
 from flows.core.errors import UsageError, did_you_mean
 from flows.core.main import guarded
 from flows.core.project import STAGES
 from flows.core.settings import load_env_file, silence_telemetry
 
-COMMANDS = (run, ask, compare, cost, gate, index, quarantine, erase, doctor, init)  # no stages; named after modules
+COMMANDS = (run, ask, compare, cost, gate, judge, index, quarantine, erase, doctor, init)  # named after modules
 _UNKNOWN = re.compile(r"argument (?:COMMAND|VERB): invalid choice: '(.*)' \(choose from (.*)\)$", re.S)
 DESCRIPTION = """\
 Operate an LLM application as one versioned, scheduled DAG:

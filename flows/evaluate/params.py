@@ -1,13 +1,16 @@
 """Section `evaluate` of params.yaml: which metrics decide, how much may be lost, what must hold."""
 
+import re
 from datetime import date
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from flows.core.errors import did_you_mean
 from flows.core.params import Section
-from flows.evaluate.registry import METRICS
+from flows.evaluate.registry import JUDGED, METRICS, metric_of
+from flows.rag.template import NAME
+from flows.stats.judges import JudgePolicy
 
 
 class Guardrail(BaseModel):
@@ -33,6 +36,18 @@ class Guardrail(BaseModel):
         if self.review_by <= self.decided:
             raise ValueError("review_by is not after decided")
         return self
+
+
+class JudgeParams(BaseModel):
+    """One judge: a model that is asked to score answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    prompt: str = Field(pattern=rf"^{NAME}$", description="Prompt in data/prompts with the output judge or preference.")
+    model: str | None = Field(None, min_length=1, description="Model that is asked; null = provider.chat_model.")
+    repeats: int = Field(1, ge=1, le=20, description="Times each answer is judged; repeats are separate samples.")
+    temperature: float = Field(0.0, ge=0, le=2, description="Of the judge; repeats need more than 0 to differ.")
+    max_output_tokens: int = Field(512, ge=16, le=8000, description="Longer replies are cut, and then unscored.")
 
 
 def _sample(low: float, reason: str) -> Guardrail:
@@ -63,6 +78,21 @@ class EvaluateParams(Section):
     """How releases are judged."""
 
     section: ClassVar[str] = "evaluate"
+
+    judges: dict[str, JudgeParams] = Field(
+        {}, description="Judges by name; their metrics are judge_<name> and inform until `llmops judge calibrate`."
+    )
+    judge_kappa_min: float = Field(
+        JudgePolicy.kappa_min, gt=0, le=1, description="Agreement with people below which a judge never decides."
+    )
+    judge_labels_min: int = Field(
+        JudgePolicy.labels_min, ge=10, le=100_000, description="Labels by people below which a judge never decides."
+    )
+    judge_batch: int = Field(40, ge=1, le=10_000, description="Answers that stand or fall with the same anchors.")
+    judge_anchors: int = Field(4, ge=0, le=100, description="Items with a known answer per batch; 0 = none.")
+    judge_anchors_right_min: float = Field(
+        0.75, gt=0, le=1, description="Share of a batch's anchors that must be right, else the batch is unscored."
+    )
 
     candidate_samples: int = Field(1, ge=1, le=20, description="Answers per question of the release on trial.")
     baseline_samples: int = Field(
@@ -98,18 +128,26 @@ class EvaluateParams(Section):
     )
     worst_questions: int = Field(10, ge=0, le=1000, description="Rows of worst.json.")
 
+    @field_validator("judges")
+    @classmethod
+    def _judges(cls, value: dict[str, JudgeParams]) -> dict[str, JudgeParams]:
+        for name in value:
+            if not re.fullmatch(NAME, name):
+                raise ValueError(f"judge {name!r} is no name of small letters, digits and _")
+        return value
+
     @field_validator("gated_metrics")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        _require_metrics(value)
+    def _known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        _require_metrics(value, info)
         if len(set(value)) < len(value):
             raise ValueError("a metric stands twice")
         return value
 
     @field_validator("margins")
     @classmethod
-    def _margins(cls, value: dict[str, float]) -> dict[str, float]:
-        _require_metrics(tuple(value))
+    def _margins(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        _require_metrics(tuple(value), info)
         for name, margin in value.items():
             if margin < 0:
                 raise ValueError(f"margin {margin!r} of {name!r} is below 0")
@@ -117,10 +155,10 @@ class EvaluateParams(Section):
 
     @field_validator("guardrails")
     @classmethod
-    def _guardrails(cls, value: dict[str, Guardrail]) -> dict[str, Guardrail]:
-        _require_metrics(tuple(value))
+    def _guardrails(cls, value: dict[str, Guardrail], info: ValidationInfo) -> dict[str, Guardrail]:
+        _require_metrics(tuple(value), info)
         for name, rail in value.items():
-            low, high = METRICS[name].bounds
+            low, high = metric_of(name).bounds
             outside = [limit for limit in (rail.low, rail.high) if limit is not None and not low <= limit <= high]
             if outside:
                 raise ValueError(f"limit {outside[0]!r} of {name!r} lies outside the metric's range [{low}, {high}]")
@@ -128,12 +166,11 @@ class EvaluateParams(Section):
 
     def margin(self, metric: str) -> float:
         """Return the loss of a metric that is tolerated."""
-        return self.margins.get(metric, METRICS[metric].margin)
+        return self.margins.get(metric, metric_of(metric).margin)
 
 
-def _require_metrics(names: tuple[str, ...]) -> None:
+def _require_metrics(names: tuple[str, ...], info: ValidationInfo) -> None:
+    known = [*METRICS, *(f"{JUDGED}{name}" for name in info.data.get("judges", {}))]
     for name in names:
-        if name not in METRICS:
-            raise ValueError(
-                f"metric {name!r} does not exist.{did_you_mean(name, METRICS)} Known: {', '.join(METRICS)}"
-            )
+        if name not in known:
+            raise ValueError(f"metric {name!r} does not exist.{did_you_mean(name, known)} Known: {', '.join(known)}")
