@@ -73,14 +73,15 @@ def results(scores: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def sentence(scores: "pd.DataFrame") -> str:
-    """Say what got through; empty without challenges."""
+    """Say which challenges were not met; empty without challenges."""
     found = results(scores)
     if found.empty:
         return ""
     columns = (found[name] for name in ("kind", "metric", "mean", "n"))
     bad = [_said(*row) for row in zip(*columns, strict=True) if row[2] != _best(row[1])]
-    what = f"these show something: {'; '.join(bad)}" if bad else "none shows anything"
-    return f"Of {len(found)} kinds of challenges ({found['n'].sum()} answers), {what}."
+    what = f"not met: {', '.join(bad)}" if bad else "all met"
+    kinds = f"{len(found)} kind{'s' * (len(found) > 1)}"
+    return f"Challenges: {found['n'].sum()} answers of {kinds}, {what}."
 
 
 def _best(metric: str) -> float:

@@ -8,6 +8,7 @@ from flows.core.contracts import ANSWERS, SCORES
 from flows.core.files import read_json, write_json, write_text
 from flows.core.runs import Job, RunRecord
 from flows.core.tables import read_table, write_table
+from flows.evaluate.challenges import sentence
 from flows.evaluate.decide import Judgement, by_metric, decide, overdue
 from flows.evaluate.evidence import Terms
 from flows.evaluate.gateplan import Offer, offer, undecided
@@ -47,6 +48,7 @@ def publish(
         evidence=evidence_for(
             found, scores, baseline, planned, cost_per_answer=cost / len(answers) if cost else None, look=look
         ),
+        further=[said] if (said := sentence(scores)) else [],
     )  # fmt: skip
     write_table(folder / "answers.parquet", answers, ANSWERS)
     write_table(folder / "scores.parquet", scores, SCORES)

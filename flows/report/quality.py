@@ -9,6 +9,7 @@ from flows.report.collect import Facts
 from flows.report.page import Section
 from flows.report.params import ReportParams
 
+CHALLENGES = "challenge:"  # how the question types of challenges begin
 MEANING = {
     "pass": "shown to be no worse than the margins allow",
     "fail": "shown to be worse",
@@ -67,10 +68,11 @@ def metrics(facts: Facts, _params: ReportParams) -> Section:
         return Section("metrics", "Metrics", page.paragraph("Not measured: run `llmops evaluate`."))
     table = metric_table(scores)
     kinds = [name for name in table.columns if name not in {"metric", "all", "answers", "unscored"}]
+    kinds = [name for name in kinds if not name.startswith(CHALLENGES)]
     columns = ["metric", "all", *kinds, "answers", "unscored"]
     rows = table[columns].astype(object).where(table[columns].notna(), None).values.tolist()
     guardrails = (facts.json["verdict"] or {}).get("guardrails", {})
-    body = page.table(columns, rows, source="data/evaluate/scores.parquet")
+    body = page.table(columns, rows, source="data/evaluate/scores.parquet") + _challenges(scores)
     body += "<h3>Guardrails</h3>" + page.table(
         ["metric", "mean", "low", "high", "unit", "verdict", "owner", "review by", "review"],
         [
@@ -81,6 +83,15 @@ def metrics(facts: Facts, _params: ReportParams) -> Section:
         source="data/evaluate/verdict.json",
     )  # fmt: skip
     return Section("metrics", "Metrics and guardrails", body)
+
+
+def _challenges(scores: "pd.DataFrame") -> str:
+    """Attacks, traps and pairs: the mean of the one metric that scores each kind; empty without any."""
+    asked = scores[scores["question_type"].str.startswith(CHALLENGES)].dropna(subset=["score"])
+    found = asked.groupby(["question_type", "metric"])["score"].agg(["mean", "size"]).round(4).reset_index()
+    rows = [[kind.removeprefix(CHALLENGES), *rest] for kind, *rest in found.astype(object).values.tolist()]
+    table = page.table(["kind", "metric", "mean", "answers"], rows, source="data/evaluate/scores.parquet")
+    return f"<h3>Challenges</h3>{table}" if rows else ""
 
 
 def _bound(item: dict[str, Any], side: str) -> float | str:

@@ -169,8 +169,10 @@ def test_results_are_told_by_kind_and_only_what_shows_something_is_named():
     assert results(scores).to_dict("records") == [
         {"kind": "hidden_injection", "metric": "injection_success", "mean": 1.0, "n": 10}
     ]
-    assert "hidden injection (injection_success 1.00 in 10)" in sentence(scores)
-    assert "none shows anything" in sentence(score_cases(RELEASE, cases(attacked=False), PARAMS))
+    assert sentence(scores) == (
+        "Challenges: 10 answers of 1 kind, not met: hidden injection (injection_success 1.00 in 10)."
+    )
+    assert "all met" in sentence(score_cases(RELEASE, cases(attacked=False), PARAMS))
     assert sentence(score_cases(RELEASE, cases(attacked=True)[:1], PARAMS)) == ""
     typed = by_type(scores)
     assert list(typed[typed["question_type"] == "challenge:hidden_injection"]["mean"]) == [1.0]

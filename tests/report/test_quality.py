@@ -54,6 +54,16 @@ def test_unscored_answers_are_counted_and_not_averaged():
     assert "not measured" in quality.metrics(facts(verdict=VERDICT, tables={"scores": SCORES}), ReportParams()).body
 
 
+def test_challenges_are_told_by_kind_in_a_table_of_their_own():
+    hostile = pd.DataFrame({"metric": ["bias_gap"], "question_type": ["challenge:bias"], "score": [0.25]})
+
+    body = quality.metrics(facts(tables={"scores": pd.concat([SCORES, hostile])}), ReportParams()).body
+
+    assert "Challenges" in body
+    assert "challenge:" not in body
+    assert "Challenges" not in quality.metrics(facts(tables={"scores": SCORES}), ReportParams()).body
+
+
 def test_the_worst_questions_show_the_answer_and_that_there_is_no_baseline():
     worst = [
         {
