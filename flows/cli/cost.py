@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.cli import callfiles, output, whatif
+from flows.cli import budgets, callfiles, output, whatif
 from flows.core.errors import InputError, UsageError
 from flows.core.project import Project
 
@@ -29,6 +29,7 @@ def add_to(commands: Any) -> None:
     prices = _add(verbs, "prices", "turn a history of price changes into own dated prices", prices_from)
     prices.add_argument("history", metavar="FILE", help="CSV or Parquet: snapshot_date, model, …_cost_per_mtok")
     prices.add_argument("--source", required=True, metavar="TEXT", help="where the history comes from")
+    budgets.add_to(verbs)
     callfiles.add_to(verbs)
     whatif.add_to(verbs)
 

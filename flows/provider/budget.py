@@ -59,9 +59,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Limit:
-    """One limit as a reservation meets it; `scope` names the total that it bounds."""
+    """One limit as a reservation meets it; `scopes` name the totals whose sum it bounds."""
 
-    scope: str
+    scopes: tuple[str, ...]
     what: str
     hard_usd: float | None
     soft_usd: float | None = None
@@ -86,7 +86,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._base = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         path.chmod(0o600)
-        with _readable():
+        with readable():
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=FULL")
             self._base.executescript(_SCHEMA)
@@ -101,7 +101,7 @@ class Ledger:
         nano, crossed = math.ceil(worst_usd * NANO), []
         with self._transaction() as base:
             for limit in self._limits(now):
-                total = _total(base, limit.scope) + nano
+                total = _total(base, *limit.scopes) + nano
                 if limit.hard_usd is not None and total > _nano(limit.hard_usd):
                     raise BudgetError(self._explain(base, limit, worst_usd))
                 if limit.soft_usd is not None and total > _nano(limit.soft_usd):
@@ -141,13 +141,14 @@ class Ledger:
 
     def _limits(self, now: datetime) -> Iterator[_Limit]:
         day = _utc(now).date().isoformat()
-        yield _Limit(f"run:{self.run_id}", "this run", self.limits.run_usd)
-        yield _Limit(f"day:{day}", f"the UTC day {day}", self.limits.day_usd)
-        yield _Limit(f"month:{day[:7]}", f"the UTC month {day[:7]}", self.limits.month_usd)
+        yield _Limit((f"run:{self.run_id}",), "this run", self.limits.run_usd)
+        yield _Limit((f"day:{day}",), f"the UTC day {day}", self.limits.day_usd)
+        yield _Limit((f"month:{day[:7]}",), f"the UTC month {day[:7]}", self.limits.month_usd)
         for budget in self.limits.budgets:
-            scope = f"{budget.period}:{budget.since(now)}" + (f":{self.use_case}" if budget.one_use_case else "")
+            period = f"{budget.period}:{budget.since(now)}"
+            scopes = tuple(f"{period}:{use_case}" for use_case in budget.use_cases) or (period,)
             what = f"budget {budget.name!r} of {budget.owner} in the UTC {budget.period} {budget.since(now)}"
-            yield _Limit(scope, what, budget.hard_usd, budget.soft_usd)
+            yield _Limit(scopes, what, budget.hard_usd, budget.soft_usd)
 
     def _add(self, base: sqlite3.Connection, now: datetime, nano: int) -> None:
         day = _utc(now).date().isoformat()
@@ -176,7 +177,7 @@ class Ledger:
         spent, reserved = ((value or 0) / NANO for value in rows)
         return (
             f"the next call may cost {worst_usd:.6f} USD, which does not fit into the limit of {limit.hard_usd:.6f} "
-            f"USD for {limit.what}: {_total(base, limit.scope) / NANO:.6f} USD of it are taken; this run has spent "
+            f"USD for {limit.what}: {_total(base, *limit.scopes) / NANO:.6f} USD of it are taken; this run has spent "
             f"{spent:.6f} and reserved {reserved:.6f} USD. Finished work is kept: raise `--max-usd`, "
             "provider.budget_usd_per_* or provider.budgets in params.yaml and run again to resume."
         )
@@ -195,7 +196,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _readable():
+        with self._lock, readable():
             self._base.execute("BEGIN IMMEDIATE")
             try:
                 yield self._base
@@ -206,7 +207,7 @@ class Ledger:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def readable() -> Iterator[None]:
     """Say what a ledger that cannot be used means: nothing may be spent."""
     try:
         yield
@@ -222,9 +223,9 @@ def _readable() -> Iterator[None]:
         ) from None
 
 
-def _total(base: sqlite3.Connection, scope: str) -> int:
-    row = base.execute("SELECT nano FROM totals WHERE scope = ?", (scope,)).fetchone()
-    return int(row[0]) if row else 0
+def _total(base: sqlite3.Connection, *scopes: str) -> int:
+    found = (base.execute("SELECT nano FROM totals WHERE scope = ?", (scope,)).fetchone() for scope in scopes)
+    return sum(int(row[0]) for row in found if row)
 
 
 def _nano(usd: float) -> int:

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from flows.core.errors import did_you_mean
 from flows.core.params import Section
 
-USE_CASES = {"embed": "indexing", "testset": "testset", "evaluate": "evaluation"}  # under which a flow asks models
+# under which use cases a flow asks models
+USE_CASES = {"embed": ("indexing",), "testset": ("testset",), "evaluate": ("evaluation", "judge")}
 
 
 class Budget(BaseModel):
@@ -41,13 +42,13 @@ class Budget(BaseModel):
         return self
 
     @property
-    def one_use_case(self) -> str | None:
-        """The use case whose calls count; None = all."""
-        return self.use_case if self.stage is None else USE_CASES[self.stage]
+    def use_cases(self) -> tuple[str, ...]:
+        """The use cases whose calls count; none = all."""
+        return USE_CASES[self.stage] if self.stage else (self.use_case,) if self.use_case else ()
 
     def covers(self, use_case: str) -> bool:
         """Return whether calls of a use case count."""
-        return self.one_use_case in (None, use_case)
+        return not self.use_cases or use_case in self.use_cases
 
     def since(self, now: datetime) -> str:
         """Return the period that is running, as 2026-11-21 or 2026-11."""

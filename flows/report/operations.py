@@ -63,12 +63,12 @@ def monitoring(facts: Facts, _params: ReportParams) -> Section:
     return Section("monitoring", "Monitoring", body)
 
 
-def cost(facts: Facts, history: "pd.DataFrame", _params: ReportParams) -> Section:
-    """Past and coming cost with intervals, and the odds of the budget."""
+def cost(facts: Facts, history: "pd.DataFrame", limits: str) -> Section:
+    """Past and coming cost with intervals, and the odds of the budget; `limits` is the table of budgets."""
     summary, future = facts.json["cost"], facts.tables["forecast"]
     if summary is None or future is None or summary["mean_usd"] is None:
         why = "; ".join((summary or {}).get("notes", [])) or "no priced calls are logged"
-        return Section("cost", "Cost", page.paragraph(f"Not measured: {why}."))
+        return Section("cost", "Cost", page.paragraph(f"Not measured: {why}.") + limits)
     source = "data/forecast/summary.json"
     days = f"next {summary['horizon_days']} days"
     items = [
@@ -85,7 +85,7 @@ def cost(facts: Facts, history: "pd.DataFrame", _params: ReportParams) -> Sectio
     total = future[future["unique_id"] == "total"]
     complete = history[history["ds"] <= pd.Timestamp(summary["as_of"], tz="UTC")]
     body += page.figure(plots.forecast(complete, total), "Cost a day", source="data/forecast/forecast.parquet")
-    return Section("cost", "Cost", body)
+    return Section("cost", "Cost", body + limits)
 
 
 def _budget(summary: dict[str, Any], source: str) -> str:

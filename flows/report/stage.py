@@ -10,6 +10,7 @@ from flows.core.main import run_stage_main
 from flows.core.progress import Progress, silent
 from flows.core.project import Project
 from flows.core.runs import Job, RunRecord
+from flows.provider.params import ProviderParams
 from flows.report.collect import Facts, collect, files
 from flows.report.params import ReportParams
 
@@ -30,7 +31,8 @@ def run(
     """Write the page for analysts, each number linked to its artifact."""
     project = Project.open(project_dir)
     params = ReportParams.load(project)
-    extra = {"calls": log_sha256(project)}
+    budgets = [budget.model_dump(mode="json") for budget in ProviderParams.load(project).budgets]
+    extra = {"calls": log_sha256(project), "budgets": budgets}
     job = Job(project, "report", params=params.model_dump(mode="json"), inputs=files(project), extra=extra, clock=clock)
     if not force and (done := job.unchanged()):
         return done
@@ -49,14 +51,18 @@ def run_summary(project_dir: str = ".", *, force: bool = False, max_usd: float |
 
 def write(project: Project, params: ReportParams) -> list[Path]:
     """Write the page and its tables; return the files, the page first."""
+    from flows.report import budgets
     from flows.report.page import render
     from flows.report.quality import metric_table
 
     facts = collect(project)
-    spent = daily_cost(project)
+    calls = read_calls(project)
+    spent = daily_cost(calls)
     index = project.data("report", "index.html")
     subtitle = f"{project.root.name}: documents, quality, operations and cost, from the versioned artifacts"
-    write_text(index, render(params.title, subtitle, sections(facts, spent.tail(params.history_days), params)))
+    limits = budgets.table(calls, ProviderParams.load(project).budgets)
+    parts = sections(facts, spent.tail(params.history_days), limits, params)
+    write_text(index, render(params.title, subtitle, parts))
     write_json(project.data("report", "report.json"), numbers(facts))
     tables = {"daily_cost": spent}
     if (scores := facts.tables["scores"]) is not None:
@@ -71,7 +77,7 @@ def write(project: Project, params: ReportParams) -> list[Path]:
     ]
 
 
-def sections(facts: Facts, spent: "pd.DataFrame", params: ReportParams) -> "list[Section]":
+def sections(facts: Facts, spent: "pd.DataFrame", limits: str, params: ReportParams) -> "list[Section]":
     """Return the page's sections in reading order: what was decided first, where it came from last."""
     from flows.report import operations, quality, repair
 
@@ -83,7 +89,7 @@ def sections(facts: Facts, spent: "pd.DataFrame", params: ReportParams) -> "list
         operations.index(facts, params),
         operations.monitoring(facts, params),
         repair.proposal(facts, params),
-        operations.cost(facts, spent, params),
+        operations.cost(facts, spent, limits),
         operations.lineage(facts, params),
     ]
 
@@ -98,9 +104,8 @@ def numbers(facts: Facts) -> dict[str, Any]:
     return {"artifacts": {name: value for name, value in facts.json.items() if value is not None}, "runs": runs}
 
 
-def daily_cost(project: Project) -> "pd.DataFrame":
+def daily_cost(calls: "pd.DataFrame") -> "pd.DataFrame":
     """Return cost and calls per UTC day and how many calls are unpriced: ds, cost_usd, calls, unpriced_calls."""
-    calls = read_calls(project)
     day = calls["started_at"].dt.floor("D").rename("ds")
     priced = calls["cost_usd"].notna()
     grouped = calls.assign(unpriced=~priced).groupby(day)

@@ -11,6 +11,7 @@ from flows.core.project import Project
 from flows.monitor import stage as monitor
 from flows.monitor.simulator import Traffic, simulate
 from flows.report import stage
+from flows.report.page import shown
 from tests.report.test_page import acting
 
 
@@ -70,3 +71,18 @@ def test_the_tables_beside_it_hold_the_numbers(operated):
     cost = pd.read_parquet(operated.data("report", "daily_cost.parquet"))
     assert cost["calls"].sum() == cost["unpriced_calls"].sum() > 0
     assert read_json(operated.data("report", "report.json"), remedy="")["artifacts"]["manifest"]["rows"] == 10
+
+
+@pytest.mark.slow
+def test_budgets_stand_with_their_owners_and_what_the_log_spent_of_them(operated):
+    operated.params_file.write_text(
+        "provider: {budgets: [{name: answers, owner: support, period: month, use_case: answer, hard_usd: 500}]}\n"
+    )
+    stage.run(str(operated.root))
+
+    calls = pd.read_parquet(operated.data("calls"))
+    month = calls[calls["started_at"].dt.strftime("%Y-%m") == calls["started_at"].max().strftime("%Y-%m")]
+    text = html(operated)
+    assert "<h3>Budgets</h3>" in text
+    assert "<td>support</td><td>answer</td><td>2026-09</td><td>none</td><td>$500.00</td>" in text
+    assert shown(float(month["cost_usd"].sum())) in text
