@@ -19,11 +19,12 @@ from typing import Any
 
 from flows.core.clock import Clock, utc_now
 from flows.core.errors import InputError, LlmopsError
-from flows.core.files import read_json, sha256_file, write_json
+from flows.core.files import read_json, write_json
 from flows.core.fingerprints import code_sha256
 from flows.core.ids import canonical_json, content_id
 from flows.core.locks import writer_lock
 from flows.core.project import Project
+from flows.core.stamps import hashes
 
 
 @dataclass
@@ -96,7 +97,8 @@ class Job:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """SHA-256 of every input file by its path in the project."""
-        return {self.project.relative(path): sha256_file(path) for path in sorted(self.input_files)}
+        found = hashes(self.project, sorted(self.input_files))
+        return {self.project.relative(path): digest for path, digest in found.items()}
 
     @cached_property
     def code(self) -> str:
@@ -148,8 +150,8 @@ class Job:
 
     def add_outputs(self, record: RunRecord, *paths: Path) -> None:
         """Record the SHA-256 of finished output files."""
-        for path in paths:
-            record.outputs[self.project.relative(path)] = sha256_file(path)
+        found = hashes(self.project, paths)
+        record.outputs |= {self.project.relative(path): digest for path, digest in found.items()}
 
 
 def last_record(project: Project, stage: str) -> RunRecord | None:
@@ -163,9 +165,9 @@ def last_record(project: Project, stage: str) -> RunRecord | None:
 
 
 def outputs_intact(project: Project, record: RunRecord) -> bool:
-    """Return whether every recorded output still has its recorded bytes."""
-    files = [(project.root / name, expected) for name, expected in record.outputs.items()]
-    return all(path.is_file() and sha256_file(path) == expected for path, expected in files)
+    """Return whether every recorded output still has its recorded bytes; what stands still is not read again."""
+    files = {project.root / name: expected for name, expected in record.outputs.items()}
+    return all(path.is_file() for path in files) and hashes(project, files) == files
 
 
 @cache
@@ -183,6 +185,7 @@ def _git(root: Path, *args: str) -> str:
     return done.stdout.strip()
 
 
+@cache
 def own_version() -> str:
     """Return the installed version of this package, or `source` when it is not installed."""
     try:

@@ -7,16 +7,19 @@ it is, so two names never share an address.
 """
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 from flows.core.errors import InputError, ParamsError, first_three
 from flows.core.ids import sha256
 from flows.core.project import Project
+from flows.core.stamps import settled_before
 from flows.ingest.gitsource import LINK, REGULAR, list_commit
 from flows.ingest.params import IngestParams, Source
 from flows.ingest.remote import list_remote
@@ -25,13 +28,15 @@ from flows.ingest.sniff import BY_SUFFIX, REFUSED
 DEFAULT_ROOT = "data/sources"
 _GLOB_CHARS = "*?["
 _ROW_ID_CHARS_MAX = 200
+_HIDDEN = re.compile(r"(?:^|/)\.(?!\.)")
 
 
 @dataclass(frozen=True)
 class Found:
     """One thing that stands in a source.
 
-    `ignored` or `problem` say why it is not read; `token` changes whenever its content may have.
+    `ignored` or `problem` say why it is not read; `token` changes whenever its content may have, and
+    is empty while a change could not be seen (`flows.core.stamps`).
     """
 
     uri: str
@@ -68,6 +73,8 @@ def discover(project: Project, params: IngestParams) -> list[Found]:
 
 def address(name: str) -> str:
     """Return a file name or row id as the printable, one-to-one text that addresses use."""
+    if name.isascii() and name.isprintable() and "%" not in name and "#" not in name:
+        return name
     return "".join(map(_safe, name))
 
 
@@ -86,27 +93,42 @@ def _safe(char: str) -> str:
 
 
 def _listing(project: Project, source: Source, number: int, params: IngestParams) -> Iterator[Found]:
+    root = source_root(project, source)
+    if root is not None:
+        return _local(project, source, number, root)
     if source.revision:
         return _commit(project.root / source.uri, source, number)
-    return _remote(source, number, params) if "://" in source.uri else _local(project, source, number)
+    return _remote(source, number, params)
 
 
-def _local(project: Project, source: Source, number: int) -> Iterator[Found]:
-    pattern = source.uri if any(char in source.uri for char in _GLOB_CHARS) else None
-    root = project.root / (_glob_root(source.uri) if pattern else source.uri)
+def source_root(project: Project, source: Source) -> Path | None:
+    """Return the file or folder that holds a local source; None for a remote one or a commit."""
+    if source.revision or "://" in source.uri:
+        return None
+    return project.root / (_glob_root(source.uri) if _is_glob(source.uri) else source.uri)
+
+
+def _is_glob(uri: str) -> bool:
+    return any(char in uri for char in _GLOB_CHARS)
+
+
+def _local(project: Project, source: Source, number: int, root: Path) -> Iterator[Found]:
     prefix = _prefix(source, root)
+    settled = settled_before()
     if root.is_file() and not root.is_symlink():
-        yield _entry(root.lstat(), str(root), root.name, prefix, number, source)
+        yield _entry(root.lstat(), str(root), root.name, prefix, number, source, settled)
         return
     if not root.is_dir():
         raise InputError(
             f"source {source.uri!r} does not exist (ingest.sources[{number}]). "
             "Create the folder and put documents into it, or mend the path in params.yaml."
         )
+    below = len(str(root)) + 1
+    pattern = source.uri.removeprefix(_glob_root(source.uri)).lstrip("/") if _is_glob(source.uri) else "*"
     for info, path in _walk(str(root)):
-        name = path[len(str(root)) + 1 :]
-        if pattern is None or fnmatchcase(name, pattern[len(_glob_root(pattern)) :].lstrip("/")):
-            yield _entry(info, path, name, prefix, number, source)
+        name = path[below:]
+        if _any_of((pattern,))(name):
+            yield _entry(info, path, name, prefix, number, source, settled)
 
 
 def _suffix(name: str) -> str:
@@ -149,15 +171,18 @@ def _walk(folder: str) -> Iterator[tuple[os.stat_result | None, str]]:
                 yield entry.stat(follow_symlinks=False), entry.path
 
 
-def _entry(info: os.stat_result | None, path: str, name: str, prefix: str, number: int, source: Source) -> Found:
+def _entry(
+    info: os.stat_result | None, path: str, name: str, prefix: str, number: int, source: Source, settled: int
+) -> Found:
     uri = prefix + address(name)
     suffix = _suffix(name)
     if info is None:
         return Found(uri, number, path, suffix, problem="folder cannot be listed")
     token = f"{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}:{info.st_ino}"
-    return Found(
-        uri, number, path, suffix, info.st_size, token, ignored=_why_ignored(name, suffix, info.st_mode, source)
-    )
+    if max(info.st_mtime_ns, info.st_ctime_ns) >= settled:
+        token = ""
+    ignored = _why_ignored(name, suffix, info.st_mode, source)
+    return Found(uri, number, path, suffix, info.st_size, token, ignored=ignored)
 
 
 def _why_ignored(name: str, suffix: str, mode: int, source: Source) -> str:
@@ -170,13 +195,18 @@ def _why_ignored(name: str, suffix: str, mode: int, source: Source) -> str:
 
 def why_ignored(name: str, suffix: str, source: Source) -> str:
     """Return why a file of this name is not an input, or nothing."""
-    if any(part[:1] == "." and part[1:2] != "." for part in name.split("/")):
+    if _HIDDEN.search(name):
         return "hidden"
-    if any(fnmatchcase(name, pattern) for pattern in source.exclude):
+    if source.exclude and _any_of(source.exclude)(name):
         return "excluded"
-    if not any(fnmatchcase(name, pattern) for pattern in source.include):
+    if not _any_of(source.include)(name):
         return "not_included"
     return "" if suffix in BY_SUFFIX or suffix in REFUSED else "unsupported_suffix"
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    return re.compile("|".join(map(translate, patterns)) or "(?!)").match
 
 
 def _remote(source: Source, number: int, params: IngestParams) -> Iterator[Found]:

@@ -7,9 +7,7 @@ thread per process; a killed run has lost nothing that was kept.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 
-from flows.core.fingerprints import code_sha256
 from flows.core.ids import content_id, sha256
 from flows.core.progress import Progress
 from flows.ingest.discover import Found
@@ -20,12 +18,12 @@ from flows.ingest.parsing import CONFINED, Limits, parse
 from flows.ingest.reading import read
 from flows.ingest.refine import Handling, refine_file
 from flows.ingest.releases import Lifted, Release, lifted_for
+from flows.ingest.shape import shape_id
 from flows.ingest.sniff import media_type
 from flows.ingest.stock import Stock
-from flows.ingest.tokenizer import token_starts, tokenizer_version
+from flows.ingest.tokenizer import token_starts
 from flows.ingest.workers import ParserPool
 
-_NOT_SHAPING = {"sources", "url_hosts_allowed", "parser_processes", "duplicates", "near_duplicate_threshold", "quality"}
 _AGAIN = frozenset({"timeout", "memory"})  # verdicts of a busy machine are not remembered
 
 
@@ -60,13 +58,6 @@ def prepare(
         progress("parsing", number, len(todo))
     memory.prune(results)
     return {item.uri: done.get(item.uri) or _present(results[keys[item.uri]]) for item in stock.inputs}
-
-
-def shape_id(params: IngestParams, key: bytes = b"") -> str:
-    """Return the id of everything but the bytes that decides what an input comes to; it does not reveal the key."""
-    shaping = params.model_dump(mode="json", exclude=_NOT_SHAPING)
-    machinery = code_sha256("flows.ingest.prepare"), version("kreuzberg"), tokenizer_version()
-    return content_id(shaping, *machinery, sha256(key))
 
 
 def _key(item: Found, digest: str, params: IngestParams, shape: str, lifted: Lifted) -> str:

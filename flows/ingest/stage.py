@@ -1,10 +1,12 @@
 """Stage `ingest`: from sources to documents, chunks and quarantine, without Prefect.
 
-Everything is built aside and moved into `data/ingest` at the end; the record is written last, so a
+A run without work is one walk over the sources (`standing.py`) and loads nothing heavy. Otherwise
+everything is built aside and moved into `data/ingest` at the end; the record is written last, so a
 killed run changes nothing that a reader would believe, and running again finishes the rest.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flows.core.clock import Clock, utc_now
 from flows.core.errors import InputError, IntegrityError
@@ -12,14 +14,17 @@ from flows.core.main import run_stage_main
 from flows.core.progress import Progress, silent
 from flows.core.project import Project
 from flows.core.runs import Job, RunRecord
-from flows.ingest.assemble import Corpus, Recut, assemble
-from flows.ingest.drafts import Prepared
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
-from flows.ingest.prepare import prepare, shape_id
 from flows.ingest.releases import read_releases, release_id
+from flows.ingest.shape import shape_id
+from flows.ingest.standing import known_sha256, remember, tree_stamp
 from flows.ingest.stock import Stock, take_stock
 from flows.ingest.tokenkey import token_key
+
+if TYPE_CHECKING:
+    from flows.ingest.assemble import Corpus, Recut
+    from flows.ingest.drafts import Prepared
 
 
 def run(
@@ -33,35 +38,53 @@ def run(
     """Turn the sources into documents and chunks, or do nothing when nothing changed."""
     project = Project.open(project_dir)
     params = IngestParams.load(project)
+    stamp = tree_stamp(project, params)
+    known = known_sha256(project, stamp)
+    if known and not force and (done := _job(project, params, known, clock).unchanged()):
+        return done
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
         stock = take_stock(project, params, memory, progress)
-        key, releases = token_key(project, params), read_releases(project)
         job = job_of(project, params, stock, clock=clock)
         if not force and (done := job.unchanged()):
+            _remember(project, stamp, stock)
             return done
-        from flows.ingest.publishing import (  # tables and quality suites load in a second: only for work
-            previous_documents,
-            publish,
-        )
-
         with job.running() as record:
-            prepared = prepare(stock, params, memory, progress, key, releases)
-            corpus = _build(stock, prepared, previous_documents(project, params, key), params)
-            job.add_outputs(record, *publish(project, params, corpus, clock()))
-            record.counts = {
-                **{key: value for key, value in corpus.balance.items() if isinstance(value, int)},
-                "chunks": len(corpus.chunks),
-            }
-            record.summary = _summary(record.counts)
+            _work(job, params, stock, memory, record, progress)
+    _remember(project, stamp, stock)
     return record
 
 
 def job_of(project: Project, params: IngestParams, stock: Stock, *, clock: Clock = utc_now) -> Job:
     """Return the stage's job over everything that decides documents and chunks."""
+    return _job(project, params, stock.sha256, clock)
+
+
+def _job(project: Project, params: IngestParams, sources_sha256: str, clock: Clock) -> Job:
     plain = params.model_dump(mode="json", exclude={"parser_processes"})
     shape = shape_id(params, token_key(project, params))
-    extra = {"sources_sha256": stock.sha256, "shape": shape, "releases": release_id(read_releases(project))}
+    extra = {"sources_sha256": sources_sha256, "shape": shape, "releases": release_id(read_releases(project))}
     return Job(project, "ingest", params=plain, extra=extra, clock=clock)
+
+
+def _remember(project: Project, stamp: str | None, stock: Stock) -> None:
+    """Remember that the sources stand as they were read; what could not be read is tried again."""
+    if not stock.problems:
+        remember(project, stamp, stock.sha256)
+
+
+def _work(job: Job, params: IngestParams, stock: Stock, memory: Memory, record: RunRecord, progress: Progress) -> None:
+    from flows.ingest.prepare import prepare  # parsers, tables and quality suites load in a second: only for work
+    from flows.ingest.publishing import previous_documents, publish
+
+    project, key = job.project, token_key(job.project, params)
+    prepared = prepare(stock, params, memory, progress, key, read_releases(project))
+    corpus = _build(stock, prepared, previous_documents(project, params, key), params)
+    job.add_outputs(record, *publish(project, params, corpus, job.clock()))
+    record.counts = {
+        **{key: value for key, value in corpus.balance.items() if isinstance(value, int)},
+        "chunks": len(corpus.chunks),
+    }
+    record.summary = _summary(record.counts)
 
 
 def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None = None) -> str:
@@ -70,8 +93,10 @@ def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None 
 
 
 def _build(
-    stock: Stock, prepared: Mapping[str, Prepared], previous: Mapping[str, Recut], params: IngestParams
-) -> Corpus:
+    stock: Stock, prepared: "Mapping[str, Prepared]", previous: "Mapping[str, Recut]", params: IngestParams
+) -> "Corpus":
+    from flows.ingest.assemble import assemble
+
     corpus = assemble(stock.found, prepared, stock.hashes, previous, params)
     balance = corpus.balance
     accounted = sum(balance[name] for name in ("documents", "quarantined", "duplicates", "ignored"))

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from flows.core import runs
+from flows.core import fingerprints, runs
 from flows.core.errors import InputError, LockedError
 from flows.core.files import read_json, write_text
 from flows.core.locks import writer_lock
@@ -94,7 +94,8 @@ def test_the_code_fingerprint_follows_imports(monkeypatch, tmp_path):
     monkeypatch.setattr("flows.core.fingerprints.PACKAGE", tmp_path)
 
     def fingerprint():
-        runs.code_sha256.__globals__["_hash"].cache_clear()
+        for remembered in (fingerprints.code_sha256, fingerprints._file_of, fingerprints._read):
+            remembered.cache_clear()
         return runs.code_sha256("flows.room.stage")
 
     first = fingerprint()
@@ -103,3 +104,5 @@ def test_the_code_fingerprint_follows_imports(monkeypatch, tmp_path):
     write_text(tmp_path / "room" / "used.py", "A = 2\n")
 
     assert first == same != fingerprint()
+    monkeypatch.undo()
+    fingerprints.code_sha256.cache_clear()

@@ -125,3 +125,15 @@ def test_file_urls_work_and_hosts_need_permission(project):
         found(project, sources=[{"uri": "https://docs.example/a.md"}])
     with pytest.raises(ParamsError, match="no driver for 'nonsense'"):
         found(project, sources=[{"uri": "nonsense://x"}])
+
+
+def test_a_glob_at_the_top_of_the_project_finds_its_files(project):
+    (project.root / "notes.md").write_text(TEXT)
+    assert set(found(project, sources=[{"uri": "*.md", "name": ""}])) == {"notes.md"}
+
+
+def test_a_file_that_changed_just_now_has_no_token_so_that_the_next_run_reads_it_again(project, monkeypatch):
+    put(project, "a.md")
+    assert [item.token for item in discover(project, IngestParams())] == [""]
+    monkeypatch.setattr("flows.core.stamps.SETTLED_NS", -(10**12))
+    assert all(item.token for item in discover(project, IngestParams()))

@@ -13,9 +13,9 @@ from flows.ingest import checksums
 from flows.ingest.drafts import Parsed, ParsedFile, Rejected
 from flows.ingest.params import IngestParams
 from flows.ingest.pii import KINDS
-from flows.ingest.prepare import shape_id
 from flows.ingest.privacy import find_pii, screen_pii
 from flows.ingest.refine import Handling, refine_file
+from flows.ingest.shape import shape_id
 from flows.ingest.tokenkey import token_key
 
 REDACT = dict.fromkeys(KINDS, "redact")
