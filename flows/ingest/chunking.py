@@ -121,7 +121,7 @@ def _sections(found: list[Block]) -> Iterator[list[Block]]:
     """Group blocks so that each group begins with its headings and ends before the next one."""
     group: list[Block] = []
     for block in found:
-        if block.kind == "heading" and any(item.kind != "heading" for item in group):
+        if block.kind == "heading" and group and group[-1].kind != "heading":
             yield group
             group = []
         group.append(block)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 _RUN_WORDS = 5
 _SKETCH_SIZE = 64
+_SLICE_RUNS = 10_000
 _PROBES = 8
 _BUCKET_MAX = 50  # a hash shared by more documents is boilerplate
 
@@ -18,8 +19,12 @@ _BUCKET_MAX = 50  # a hash shared by more documents is boilerplate
 def sketch(text: str) -> tuple[int, ...]:
     """Return the smallest hashes of the runs of five words of a text, ascending."""
     words = text.casefold().split()
-    runs = {" ".join(words[at : at + _RUN_WORDS]) for at in range(max(len(words) - _RUN_WORDS + 1, 1))}
-    return tuple(sorted({zlib.crc32(run.encode(errors="replace")) for run in runs})[:_SKETCH_SIZE])
+    smallest: set[int] = set()
+    for start in range(0, max(len(words) - _RUN_WORDS + 1, 1), _SLICE_RUNS):  # a long text is never hashed as a whole
+        last = min(start + _SLICE_RUNS, max(len(words) - _RUN_WORDS + 1, 1))
+        runs = {" ".join(words[at : at + _RUN_WORDS]) for at in range(start, last)}
+        smallest = set(sorted(smallest | {zlib.crc32(run.encode(errors="replace")) for run in runs})[:_SKETCH_SIZE])
+    return tuple(sorted(smallest))
 
 
 def overlap(one: Sequence[int], other: Sequence[int]) -> float:

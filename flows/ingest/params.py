@@ -83,6 +83,9 @@ class IngestParams(Section):
     parser_processes: int = Field(2, ge=1, le=64, description="Parser processes; does not change results.")
 
     chars_min: int = Field(10, ge=1, le=10000, description="Shorter texts are quarantined as too_short.")
+    text_chars_max: int = Field(
+        10_000_000, ge=1000, le=1_000_000_000, description="Longer texts are quarantined, whatever their format."
+    )
     word_chars_max: int = Field(10000, ge=100, le=1000000, description="A longer unbroken word is not text.")
     cell_chars_max: int = Field(131072, ge=100, le=10000000, description="Rows with a longer cell are quarantined.")
     nesting_max: int = Field(100, ge=10, le=1000, description="Deeper nested quotes, brackets or JSON are refused.")

@@ -2,8 +2,8 @@
 
 Markdown, text, CSV and JSON are parsed by our own code, because offsets and structure must be
 exact. HTML goes through the standard library's tokenizer; PDF, Office, EPUB, mail and RST through
-kreuzberg. The latter group is untrusted machinery: `flows.ingest.workers` runs it in processes
-with limits (`CONFINED`).
+kreuzberg. `flows.ingest.workers` runs all of them in processes with limits (`CONFINED`), but for
+Markdown and text: those are decoded and searched in linear time (docs/decisions/0006-plain-text.md).
 """
 
 import re
@@ -16,11 +16,12 @@ from flows.ingest.decoding import declared_charset, decode
 from flows.ingest.drafts import Parsed, ParsedFile, Rejected
 from flows.ingest.markup import parse_html
 from flows.ingest.params import Columns, IngestParams
+from flows.ingest.pdfrows import with_rows
 from flows.ingest.plain import parse_text
 from flows.ingest.rows import Rows, parse_csv, parse_json, parse_jsonl
 from flows.ingest.sniff import ARCHIVES, CSV, EML, HTML, JSON, JSONL, PARQUET, PDF, RST
 
-CONFINED = frozenset({HTML, PDF, RST, EML, PARQUET, *ARCHIVES})
+CONFINED = frozenset({HTML, PDF, RST, EML, CSV, JSON, JSONL, PARQUET, *ARCHIVES})
 _OWN = "llmops"
 _ACTIVE_PDF = re.compile(rb"/(?:JavaScript|JS|Launch|EmbeddedFile)\b")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()<>#+.!|~-])")
@@ -115,14 +116,18 @@ def _parse_foreign(data: bytes, media_type: str, limits: Limits) -> ParsedFile:
 def _extract(data: bytes, media_type: str) -> tuple[str, str]:
     import kreuzberg
 
-    config = kreuzberg.ExtractionConfig(use_cache=False, output_format="markdown")
+    drawn_lines = media_type == PDF
+    config = kreuzberg.ExtractionConfig(
+        use_cache=False, output_format="markdown", include_document_structure=drawn_lines
+    )
     try:
         result = kreuzberg.extract_bytes_sync(data, media_type, config)
     except kreuzberg.KreuzbergError as error:
         if "password" in str(error).lower() or "encrypt" in str(error).lower():
             raise Rejected("encrypted", "password") from None
         raise Rejected("corrupt", "parser", type(error).__name__) from None  # its message may quote the content
-    return _unescape(result.content), str(result.metadata.get("title") or "")
+    nodes = result.document["nodes"] if result.document else []
+    return _unescape(with_rows(result.content, nodes)), str(result.metadata.get("title") or "")
 
 
 def _unescape(markdown: str) -> str:

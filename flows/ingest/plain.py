@@ -11,7 +11,7 @@ from flows.ingest.drafts import Parsed, Rejected
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40}):[ \t]*(.{0,500})$", re.MULTILINE)
 _OBJECT_TAG = re.compile(r"!!?(?:python|ruby|java|js)?/?(?:object|new|apply|module|name)")
-_ATX_TITLE = re.compile(r"^#{1,6}[ \t]+(.{1,300}?)[ \t#]*$", re.MULTILINE)
+_ATX_TITLE = re.compile(r"^#{1,6}[ \t]+(\S.{0,299})$", re.MULTILINE)
 _SETEXT_TITLE = re.compile(r"^(\S.{0,300})\n(?:={3,}|-{3,})[ \t]*$", re.MULTILINE)
 _ACCESS = re.compile(  # the key's line and what continues it: indented lines and items of a list
     r"^[\"']?(?:access|acl)[\"']?[ \t]*:(.*(?:\n(?:[ \t]+|-).*)*)", re.IGNORECASE | re.MULTILINE
@@ -47,4 +47,4 @@ def parse_text(text: str, *, nesting_max: int) -> Parsed:
 def first_heading(text: str) -> str:
     """Return the text of the first heading, or nothing."""
     found = _ATX_TITLE.search(text) or _SETEXT_TITLE.search(text)
-    return found.group(1).strip()[:_TITLE_CHARS_MAX] if found else ""
+    return found.group(1).strip(" \t#")[:_TITLE_CHARS_MAX] if found else ""

@@ -71,6 +71,8 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, li
             what cannot be read as access labels.
     """
     params, key = handling.params, handling.key
+    if len(item.text) > params.text_chars_max:
+        raise Rejected("too_large", "text_chars_max", f"{len(item.text)} characters")
     text, removed, tagged = clean(item.text, combining_marks_max=params.combining_marks_max)
     suspected = suspicions(text, "\n".join((item.hidden, tagged)))
     secrets = find_secrets(text)

@@ -20,7 +20,12 @@ from flows.core.project import Project
 
 LIFTABLE = frozenset({"policy", "secret", "too_short"})
 ACCESS_RULE, LABEL_RULE, QUOTA_RULE = "restricted_access", "access_label", "documents_max"
-FOR_ALL = {ACCESS_RULE: "ingest.restricted_documents", QUOTA_RULE: "`documents_max` of its source"}
+FOR_ALL = {
+    ACCESS_RULE: "ingest.restricted_documents",
+    QUOTA_RULE: "`documents_max` of its source",
+    "nesting": "ingest.nesting_max",
+}
+_BY_PARSER = frozenset({"front_matter_tag"})  # its policy is that no parser goes on
 Lifted = Mapping[str, frozenset[str]]  # rules by SHA-256
 
 
@@ -123,7 +128,8 @@ def _chosen(rows: list[dict[str, Any]], source_uri: str, rule: str | None) -> li
     chosen = [row for row in rows if rule in {None, row["rule"]}]
     if not chosen:
         raise UsageError(f"{source_uri!r} is not in quarantine by {rule!r}, but by {rules}. Name one of these.")
-    if fixed := sorted({row["reason_code"] for row in chosen} - LIFTABLE):
+    codes = {row["reason_code"] for row in chosen}
+    if fixed := sorted({row["reason_code"] for row in chosen if row["rule"] in _BY_PARSER} | codes - LIFTABLE):
         raise UsageError(f"{fixed} cannot be lifted for {source_uri!r}: nothing can be read there. Mend the file.")
     if common := sorted({row["rule"] for row in chosen} & FOR_ALL.keys()):
         raise UsageError(

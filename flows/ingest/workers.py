@@ -24,6 +24,7 @@ from flows.ingest.parsing import Limits
 from flows.ingest.worker import LENGTH, OUT_OF_MEMORY, write_frame
 
 _ROOT = Path(__file__).resolve().parents[2]
+_COMMAND = (sys.executable, "-m", "flows.ingest.worker")
 _WALL_FACTOR = 6  # processor time is the limit; wall time ends only what sleeps, not what a busy machine delays
 _START_ALLOWANCE_S = 20.0  # a fresh process imports its parser within the first request
 _MEMORY_SIGNALS = {signal.SIGABRT, signal.SIGKILL}  # a failed allocation aborts; the kernel's own killer kills
@@ -68,8 +69,8 @@ class _Worker:
         self._timeout_s = params.parse_timeout_s
         self._fresh = True
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "flows.ingest.worker", str(params.parse_memory_mb)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT, env={},
+            [*_COMMAND, str(params.parse_memory_mb)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT, env={}, close_fds=True,
         )  # fmt: skip
 
     @property
