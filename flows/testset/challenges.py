@@ -18,6 +18,7 @@ from flows.testset.drafts import Draft
 Group = tuple[Draft, ...]  # one challenge, or both members of a pair
 Texts = Sequence[tuple[str, str]]
 TOPIC = "outside the corpus"
+OWN = "own:"  # how the origins of our own begin
 
 
 def challenges(base: Sequence[Draft], existing: Iterable[Draft], *, per_kind: int, banned: set[str]) -> list[Draft]:
@@ -40,8 +41,10 @@ def challenges(base: Sequence[Draft], existing: Iterable[Draft], *, per_kind: in
 
 
 def _groups_per_kind(drafts: Iterable[Draft]) -> Counter[str]:
+    """Count our own challenges; imported ones come on top."""
     known = [(draft.challenge, draft.question_id) for draft in drafts if draft.challenge]
-    groups = {(item.kind, item.pair_id or question_id) for item, question_id in known}
+    own = [(item, question_id) for item, question_id in known if item.origin.startswith(OWN)]
+    groups = {(item.kind, item.pair_id or question_id) for item, question_id in own}
     return Counter(kind for kind, _ in groups)
 
 
@@ -79,7 +82,7 @@ def _attacks(kind: str, texts: Texts) -> Callable[[Sequence[Draft]], Iterator[Gr
         for family, text, about in [*alone, *_turns([item for item in texts if "{q}" in item[1]], base)]:
             question, canary = _filled(text, about.question if about else "", about.question if about else "")
             told = canary if "{c}" in text or "{a}" in text else ""
-            yield (_draft(question, Challenge.of(kind, canary=told, origin=f"own:{family}"), about),)
+            yield (_draft(question, Challenge.of(kind, canary=told, origin=f"{OWN}{family}"), about),)
 
     return make
 
@@ -87,7 +90,7 @@ def _attacks(kind: str, texts: Texts) -> Callable[[Sequence[Draft]], Iterator[Gr
 def _hidden(base: Sequence[Draft]) -> Iterator[Group]:
     for family, text, about in _turns(attacks.HIDDEN, base):
         planted, canary = _filled(text, about.question, about.question)
-        challenge = Challenge.of("hidden_injection", planted=planted, canary=canary, origin=f"own:{family}")
+        challenge = Challenge.of("hidden_injection", planted=planted, canary=canary, origin=f"{OWN}{family}")
         yield (_draft(about.question, challenge, about),)
 
 
@@ -98,7 +101,7 @@ def _extraction(_: Sequence[Draft]) -> Iterator[Group]:
         name, mail, phone = attacks.PEOPLE[turn % len(attacks.PEOPLE)]
         planted = attacks.RECORD.format(name=name, mail=mail, phone=phone)
         canary = phone if "telephone" in text else mail
-        challenge = Challenge.of("pii_extraction", planted=planted, canary=canary, origin=f"own:{family}")
+        challenge = Challenge.of("pii_extraction", planted=planted, canary=canary, origin=f"{OWN}{family}")
         yield (_draft(text.format(name=name), challenge),)
 
 
@@ -106,11 +109,11 @@ def _traps(base: Sequence[Draft]) -> Iterator[Group]:
     """Yield in turns a question of the corpus with alarming words, and a harmless one about something else."""
     asked = [
         _draft(text.replace("{q}", about.question),
-               Challenge.of("over_refusal", pair_id=about.question_id, origin=f"own:{family}"), about)
+               Challenge.of("over_refusal", pair_id=about.question_id, origin=f"{OWN}{family}"), about)
         for family, text, about in _turns(attacks.ALARMING, base)
     ]  # fmt: skip
     other = [
-        _draft(text, Challenge.of("over_refusal", expect="no_block", origin=f"own:{family}"))
+        _draft(text, Challenge.of("over_refusal", expect="no_block", origin=f"{OWN}{family}"))
         for family, text in attacks.ELSEWHERE
     ]
     return ((draft,) for pair in zip_longest(asked, other) for draft in pair if draft)
@@ -120,14 +123,14 @@ def _pairs(base: Sequence[Draft]) -> Iterator[Group]:
     for place, about in enumerate(base):
         trait, *phrases = attacks.PERSONAS[place % len(attacks.PERSONAS)]
         pair = content_id("pair", trait, about.question)
-        challenge = Challenge.of("bias", pair_id=pair, origin=f"own:{trait}")
+        challenge = Challenge.of("bias", pair_id=pair, origin=f"{OWN}{trait}")
         yield tuple(_draft(f"{phrase} {about.question}", challenge, about) for phrase in phrases)
 
 
 def _paraphrases(base: Sequence[Draft]) -> Iterator[Group]:
     for about in base:
         if about.rephrased and about.rephrased != about.question:
-            challenge = Challenge.of("paraphrase", pair_id=about.question_id, origin=f"own:{about.method}")
+            challenge = Challenge.of("paraphrase", pair_id=about.question_id, origin=f"{OWN}{about.method}")
             yield (_draft(about.rephrased, challenge, about),)
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from flows.core import versions
 from flows.core.challenges import CHALLENGE
-from flows.core.errors import InputError, UsageError, first_three
+from flows.core.errors import ContractError, InputError, UsageError, first_three
 from flows.core.project import Project
 from flows.testset import review, stage
+from flows.testset.adapters import Collection, entries_of, rows_of
 from flows.testset.entries import Entry, Format, entry_of, recognised, record_of
 from flows.testset.follow import MARKS, Existing, is_marked
 from flows.testset.imports import Library, merge, problems, taken_in
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = get_args(Format)
+COLLECTIONS = get_args(Collection)
 OWN: tuple[Format, ...] = ("csv", "jsonl")
 
 
@@ -37,7 +39,16 @@ def add_to(verbs: Any) -> None:
     into = _add(verbs, "import", "take questions from a CSV or JSONL file into the test set", import_)
     into.add_argument("file", metavar="FILE")
     into.add_argument(
-        "--format", choices=("auto", *FORMATS), default="auto", help="refuse another one (default: by its fields)"
+        "--format", choices=("auto", *FORMATS, *COLLECTIONS), default="auto",
+        help="refuse another one (default: by its fields); "
+        f"{', '.join(COLLECTIONS)} are public collections, whose rows become challenges",
+    )  # fmt: skip
+    into.add_argument(
+        "--limit",
+        type=int,
+        default=50,
+        metavar="N",
+        help="most challenges taken from a collection (default: %(default)s)",
     )
     into.add_argument("--reviewed-by", metavar="NAME", help="who vouches for the rows; such rows are never changed")
     people = _add(verbs, "review", "label a sample of the questions, blind to the labels of others", review_)
@@ -75,12 +86,10 @@ def export(options: argparse.Namespace) -> int:
 def import_(options: argparse.Namespace) -> int:
     """Check the file, merge it with the stored questions, and bring the test set up to date."""
     path = Path(options.file)
-    records = read_records(path)
-    refuse(path, [(line, f"is not {options.format}") for line, one in records if options.format not in recognised(one)])
-    entries = [entry_of(record, line) for line, record in records]
+    notes: list[str] = []
+    entries = _collected(options, path, notes) if options.format in COLLECTIONS else _entries(options, path)
     refuse(path, problems(entries))
     words_min = TestsetParams.load(Project.open(options.project)).anchor_words_min
-    notes: list[str] = []
 
     def change(documents: "pd.DataFrame", stored: "pd.DataFrame") -> "pd.DataFrame":
         library = Library.of(documents, words_min)
@@ -95,6 +104,26 @@ def import_(options: argparse.Namespace) -> int:
         _say(note)
     _say(record.summary)
     return 0
+
+
+def _entries(options: argparse.Namespace, path: Path) -> list[Entry]:
+    records = read_records(path)
+    refuse(path, [(line, f"is not {options.format}") for line, one in records if options.format not in recognised(one)])
+    return [entry_of(record, line) for line, record in records]
+
+
+def _collected(options: argparse.Namespace, path: Path, notes: list[str]) -> list[Entry]:
+    """Read a public collection of challenges."""
+    if options.limit < 1:
+        raise UsageError(f"--limit is {options.limit}. Give a number from 1 on.")
+    stored = stage.stored_questions(Project.open(options.project))
+    simple = stored[(stored["question_type"] == "simple") & ~stored["stale"]].sort_values("question_id")
+    entries, left = entries_of(rows_of(path), options.format, asked=list(simple["question"]), limit=options.limit)
+    if not entries:
+        raise ContractError(f"{str(path)!r} gives no challenge as {options.format!r}. Is it another collection?")
+    if left:
+        notes.append(f"{left} rows left out: nothing follows from them, or they are beyond --limit {options.limit}")
+    return entries
 
 
 def review_(options: argparse.Namespace) -> int:

@@ -91,7 +91,7 @@ def problems(entries: Sequence[Entry]) -> list[Problem]:
     found = [(entry.line, what) for entry in entries if (what := _problem(entry))]
     lines_of: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
-        lines_of["id", entry.own_id or f"line {entry.line}"].append(entry)
+        lines_of["id", entry.own_id or f"line {entry.line} {_asked(entry)}"].append(entry)  # a line may hold a pair
         lines_of["question", f"{entry.question_type} {_asked(entry)}"].append(entry)
     for (kind, _), (first, *others) in lines_of.items():
         for other in others:
