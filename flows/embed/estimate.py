@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from flows.core.clock import Clock, utc_now
 from flows.core.errors import LlmopsError
 from flows.core.project import Project
+from flows.embed.building import wanted_rows
 from flows.embed.changes import diff
 from flows.embed.params import EmbedParams
-from flows.embed.stage import job_of, standing, wanted_rows
+from flows.embed.stage import job_of, standing
 from flows.embed.vectors import query_texts
 from flows.index.manifest import published
 from flows.index.schema import HASHES

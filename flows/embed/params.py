@@ -1,11 +1,13 @@
 """The section `embed` of params.yaml: how versions of the index are built and what they must reach."""
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from flows.core.params import Section
-from flows.index.kinds import Build
+
+if TYPE_CHECKING:
+    from flows.index.kinds import Build
 
 
 class EmbedParams(Section):
@@ -35,7 +37,9 @@ class EmbedParams(Section):
     language: str = Field("English", min_length=2, description="Language of stems and stop words in the text index.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Decides which vectors and texts recall is measured with.")
 
-    def build(self) -> Build:
+    def build(self) -> "Build":
         """Return what the index needs to know of this."""
+        from flows.index.kinds import Build  # loads numpy, which a run without work does not need
+
         names = set(Build.__dataclass_fields__)
         return Build(**{name: value for name, value in self.model_dump().items() if name in names})

@@ -1,7 +1,8 @@
 """Names and honest descriptions of the local models; cheap to import, so anyone may ask.
 
 The chat models extract and do not generate: every answer consists of sentences of the context.
-Token limits count word pieces of MiniLM's tokenizer, which is also what `usage` counts.
+Token limits count word pieces of MiniLM's tokenizer, which is also what `usage` counts; the tokens of
+`local-hash-384` are words.
 """
 
 from dataclasses import dataclass
