@@ -55,6 +55,7 @@ def chunks_of(count: int) -> pd.DataFrame:
             "document_version": [content_id("version", number // 5) for number in numbers],
             "source_uri": [f"folder/document-{number // 5}.md" for number in numbers],
             "title": "A document",
+            "access": "public",
             "heading": "A document > Its section",
             "start": [number % 5 * 800 for number in numbers],
             "end": [number % 5 * 800 + 800 for number in numbers],
@@ -134,8 +135,8 @@ def report(index: Any, limits: Any, queries: Vectors, root: Path, kinds: Sequenc
     table, connection = index.everything(), lancedb.connect(root / "bare")
     some = Filters(not_document_ids=(content_id("document", 0),))
     asks: dict[str, Callable[[Vectors], Any]] = {
-        "ours": lambda query: index.search("", query, k=K, mode="vector"),
-        "ours, filtered": lambda query: index.search("", query, k=K, mode="vector", filters=some),
+        "ours": lambda query: index.search("", query, access=["public"], k=K, mode="vector"),
+        "ours, filtered": lambda query: index.search("", query, access=["public"], k=K, mode="vector", filters=some),
     }
     recalls = {}
     for kind in kinds:

@@ -38,6 +38,7 @@ def load(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         source_uri=passages["passage_id"],
         document_id=passages["passage_id"].map(document_id),
         document_version=passages["text"].map(document_version),
+        access="public",
         heading="",
         start=0,
         end=passages["text"].str.len(),
@@ -76,7 +77,10 @@ def words(text: str) -> list[str]:
 
 def search_all(index: Index, questions: pd.Series, vectors: np.ndarray, **options) -> list[list[str]]:
     pairs = zip(questions, vectors, strict=True)
-    return [[hit.chunk_id for hit in index.search(text, vector, k=K, **options)] for text, vector in pairs]
+    return [
+        [hit.chunk_id for hit in index.search(text, vector, access=["public"], k=K, **options)]
+        for text, vector in pairs
+    ]
 
 
 def measure(folder: Path, workspace: Path) -> tuple[dict[str, float], dict[str, float]]:

@@ -113,17 +113,24 @@ class MemoryIndex:
         self.manifest = IndexManifest(
             table="chunks", version=1, tag=tag, rows=len(self.rows), fingerprint=fingerprint, recall_at_10=1.0,
             recall_queries=0, index_kind="exact", probes=0, refine_factor=1,
-            created_at="2026-11-01T00:00:00+00:00", files={},
+            created_at="2026-11-01T00:00:00+00:00", files={}, access={"public": len(self.rows)},
         )  # fmt: skip
         self.searches: list[tuple[str, str]] = []
 
     def search(
-        self, query_text: str, query_vector: Any, *, k: int, mode: str = "hybrid", filters: Any = None
+        self,
+        query_text: str,
+        query_vector: Any,
+        *,
+        k: int,
+        access: Sequence[str],
+        mode: str = "hybrid",
+        filters: Any = None,
     ) -> list[Hit]:
         if mode != "text" and query_vector is None:
             raise AssertionError(f"a search in mode {mode!r} needs a vector")
         self.searches.append((query_text, mode))
-        scored = [self._scored(row, query_text, query_vector) for row in self.rows]
+        scored = [self._scored(row, query_text, query_vector) for row in self.rows if row.access in access]
         key = {"vector": lambda hit: hit.vector_score, "text": lambda hit: hit.text_score}.get(mode, _both)
         best = sorted((hit for hit in scored if key(hit) > 0), key=lambda hit: (-key(hit), hit.chunk_id))[:k]
         return [_replaced(hit, score=float(key(hit)), rank=rank) for rank, hit in enumerate(best, start=1)]
@@ -147,5 +154,5 @@ def _hit(number: int, text: str) -> Hit:
     return Hit(
         chunk_id=chunk_id(document, version, 0, len(text), "fake"), document_id=document, document_version=version,
         source_uri=f"doc-{number}.md", title=f"Document {number}", heading="", start=0, end=len(text), text=text,
-        score=0.0, vector_score=None, text_score=None, rank=0,
+        score=0.0, vector_score=None, text_score=None, rank=0, access="public",
     )  # fmt: skip

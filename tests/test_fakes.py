@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 
-from flows.index.search import search
+from flows.index.store import Index
 from flows.provider.requests import CallTags, ChatRequest, ChatResult, Message, ProviderFailure
 from tests.fakes import MemoryIndex, ScriptedProvider
 
@@ -48,13 +48,13 @@ def test_the_memory_index_finds_the_nearest_text_first_in_every_mode():
     index = MemoryIndex(["the red fox sleeps", "the blue whale swims", "nothing alike"])
     vector = ScriptedProvider().embed(["blue whale"], mode="query")[0]
     for mode in ("hybrid", "vector", "text"):
-        hits = index.search("blue whale", vector, k=2, mode=mode)
+        hits = index.search("blue whale", vector, access=["public"], k=2, mode=mode)
         assert hits[0].text == "the blue whale swims"
         assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
 
 
 def test_the_memory_index_takes_the_arguments_of_the_real_search():
-    real = set(inspect.signature(search).parameters)
+    real = set(inspect.signature(Index.search).parameters)
     assert set(inspect.signature(MemoryIndex.search).parameters) - {"self"} <= real
 
 

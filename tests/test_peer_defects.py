@@ -52,7 +52,7 @@ def serve(project, *, day=0):
 def found(project, index, question, **options):
     with open_provider(project, use_case="answer") as provider:
         [vector] = provider.embed([question], mode="query")
-    return index.search(question, vector, k=9, **options)
+    return index.search(question, vector, access=["public"], k=9, **options)
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])

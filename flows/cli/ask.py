@@ -18,6 +18,7 @@ def add_to(commands: Any) -> None:
     version = parser.add_mutually_exclusive_group()
     version.add_argument("--as-of", metavar="WHEN", help="read the index as it was at that time, or on that day (UTC)")
     version.add_argument("--index-version", metavar="N", help="read this version of the index, by number or tag")
+    parser.add_argument("--access", metavar="LABELS", help="labels the asker holds, by commas (default: rag.access)")
     parser.add_argument("--json", action="store_true", help="print the answer with its whole lineage as JSON")
     parser.set_defaults(handler=handle)
 
@@ -27,7 +28,8 @@ def handle(options: argparse.Namespace) -> int:
     from flows.rag.ask import ask
 
     project = Project.open(options.project)
-    reply = ask(project, options.question, index_version=chosen_version(project, options))
+    access = held_labels(options.access)
+    reply = ask(project, options.question, index_version=chosen_version(project, options), access=access)
     if options.json:
         output.line(json.dumps(reply.to_json(), indent=2, ensure_ascii=False))
         return 0
@@ -38,6 +40,20 @@ def handle(options: argparse.Namespace) -> int:
         output.line(f"  [{number}] {hit.heading or hit.title} ({place})")
     output.line(f"  {reply.origin()}")
     return 0
+
+
+def held_labels(text: str | None) -> tuple[str, ...] | None:
+    """Return the labels that `text` names, or None for those of the release.
+
+    Raises:
+        UsageError: It names something that is no label.
+    """
+    from flows.core.access import read_labels
+
+    try:
+        return None if text is None else read_labels(text)
+    except ValueError as error:
+        raise UsageError(f"--access {text!r}: {error}. Write public,finance.") from None
 
 
 def chosen_version(project: Project, options: argparse.Namespace) -> int | str | None:

@@ -1,14 +1,15 @@
 """Limit a search to some documents, with filters that outside text cannot escape from.
 
 An id with a quote in it, pasted into a filter, once matched a whole table (measured: `x' OR
-'1'='1` deleted every row). So a filter holds hash ids only, and every id is checked before an
-expression is built from it.
+'1'='1` deleted every row). So a filter holds hash ids and access labels only, and each is checked
+before an expression is built from it.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flows.core.access import ACCESS
 from flows.core.errors import UsageError, first_three
 
 _HASH = re.compile(r"[0-9a-f]{32}")
@@ -57,4 +58,21 @@ def ids_in(column: str, ids: Iterable[str]) -> str:
             f"{len(bad)} id(s) in a filter on {column!r} are not 32 hex digits: {first_three(bad)}. "
             "Take ids from the tables under data/."
         )
-    return f"{column} IN ({', '.join(repr(item) for item in listed)})" if listed else "false"
+    return _one_of(column, listed)
+
+
+def access_in(texts: Iterable[str]) -> str:
+    """Return `access IN (…)` for texts of joined labels; none match no row.
+
+    Raises:
+        UsageError: A text holds something that is no label.
+    """
+    listed = sorted(set(texts))
+    bad = [item for item in listed if not re.fullmatch(ACCESS, item)]
+    if bad:
+        raise UsageError(f"{len(bad)} access text(s) in a filter hold no labels. Take labels from `llmops index list`.")
+    return _one_of("access", listed)
+
+
+def _one_of(column: str, values: list[str]) -> str:
+    return f"{column} IN ({', '.join(repr(item) for item in values)})" if values else "false"

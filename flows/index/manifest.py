@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.core.access import UNLABELLED
 from flows.core.errors import InputError, IntegrityError, LlmopsError, did_you_mean
 from flows.core.files import read_json, write_json
 from flows.core.ids import content_id
@@ -29,7 +30,7 @@ class IndexManifest:
     `recall_at_10` is against exact search, 0 to 1; `probes` is the number of cells a query looks
     into (0 = exact); `files` maps paths below `data/embed/lancedb` to their SHA-256; `redacted`
     lists the ids of documents that were erased from this version after it was made, so that its
-    content is no longer what its tag says.
+    content is no longer what its tag says; `access` counts the rows by their access labels.
     """
 
     table: str
@@ -44,6 +45,7 @@ class IndexManifest:
     refine_factor: int
     created_at: str
     files: dict[str, str]
+    access: dict[str, int]
     redacted: list[str] = field(default_factory=list)
 
 
@@ -76,7 +78,7 @@ def read_manifest(path: Path) -> IndexManifest:
     """
     found = read_json(path, remedy=REMEDY)
     try:
-        values = {"redacted": []} | found  # manifests of before that field have none
+        values = {"redacted": [], "access": {UNLABELLED: found["rows"]}} | found  # manifests of before these fields
         return IndexManifest(**{item.name: values[item.name] for item in fields(IndexManifest)})
     except (KeyError, TypeError) as error:
         raise IntegrityError(f"{path.name!r} is not an index manifest: {error} is missing. {REMEDY}.") from None

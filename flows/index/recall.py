@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from flows.index.filters import ids_in
 from flows.index.schema import KEY, Vectors, matrix
-from flows.index.search import Probing, nearest
+from flows.index.search import Opened, Probing, nearest
 
 K = 10  # recall@10 is the measure's name
 NOISE_LENGTH = 0.25  # of a unit vector: about the distance between near paraphrases
@@ -42,14 +42,14 @@ def measure(table: Any, queries: Vectors, probing: Probing) -> Recall:
     if not rows or not len(queries):
         return Recall(1.0, 0)
     thresholds = exact_thresholds(vector_batches(table), queries, min(K, rows))
-    shares = [_share(table, query, limit, probing) for query, limit in zip(queries, thresholds, strict=True)]
+    opened = Opened(table, probing)
+    shares = [_share(opened, query, limit, min(K, rows)) for query, limit in zip(queries, thresholds, strict=True)]
     return Recall(float(np.mean(shares)), len(queries))
 
 
-def _share(table: Any, query: Vectors, threshold: np.float32, probing: Probing) -> float:
-    found = nearest(table, query, K, None, probing)
-    near = sum(float(row["vector"] @ query) >= threshold - TIE for row in found)
-    return near / min(K, int(table.count_rows()))
+def _share(opened: Opened, query: Vectors, threshold: np.float32, wanted: int) -> float:
+    near = sum(float(row["vector"] @ query) >= threshold - TIE for row in nearest(opened, query, K, None))
+    return near / wanted
 
 
 def exact_thresholds(batches: Iterator[Vectors], queries: Vectors, k: int) -> npt.NDArray[np.float32]:

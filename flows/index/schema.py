@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 
 KEY = "chunk_id"
-SHOWN = ("chunk_id", "document_id", "document_version", "source_uri", "title", "heading", "start", "end", "text")
+SHOWN = (
+    "chunk_id", "document_id", "document_version", "source_uri", "title", "access", "heading", "start", "end", "text",
+)  # fmt: skip
 HASHES = ("chunk_id", "row_key", "vector_key")
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 FINGERPRINT = b"embedding_fingerprint"

@@ -5,18 +5,20 @@ never reads a version whose bytes differ from its manifest.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.core.errors import IntegrityError
+from flows.core.access import UNLABELLED, may_read, readable
+from flows.core.errors import InputError, IntegrityError
 from flows.core.project import Project
 from flows.index.filters import Filters, ids_in
 from flows.index.fusion import Fusion
 from flows.index.layout import REMEDY, manifest_path, table_folder
-from flows.index.manifest import IndexManifest, database, resolve
-from flows.index.schema import HASHES, KEY, SHOWN, Vectors
-from flows.index.search import Hit, Mode, Probing, search
+from flows.index.manifest import IndexManifest, database, published, resolve
+from flows.index.schema import HASHES, KEY, Vectors
+from flows.index.search import Hit, Mode, Opened, Probing, Reach, search
 from flows.index.verify import require_intact
 from flows.index.writer import Writer, open_writer
 
@@ -32,10 +34,11 @@ _LANCE_ERRORS = (RuntimeError, OSError, ValueError)  # what it raises for a tabl
 class Index:
     """One version of the index, read-only."""
 
-    def __init__(self, manifest: IndexManifest, table: Any) -> None:
+    def __init__(self, project: Project, manifest: IndexManifest, table: Any) -> None:
         self.manifest = manifest
+        self._project = project
         self._table = table
-        self._probing = Probing(manifest.probes, manifest.refine_factor)
+        self._opened = Opened(table, Probing(manifest.probes, manifest.refine_factor))
 
     def __len__(self) -> int:
         return self.manifest.rows
@@ -46,18 +49,54 @@ class Index:
         query_vector: Vectors | None,
         *,
         k: int,
+        access: Collection[str],
         mode: Mode = "hybrid",
         filters: Filters | None = None,
         fusion: Fusion | None = None,
     ) -> list[Hit]:
-        """Return at most `k` hits, best first; see `flows.index.search.search` for the arguments."""
+        """Return at most `k` hits, best first.
+
+        Args:
+            query_text: See `flows.index.search.search`, as for the others.
+            query_vector: Length 1.
+            k: At least 1.
+            access: The labels that the asker holds. Chunks that need any other are not searched; in an older
+                version neither are documents that need any other in the live one.
+            mode: What to search by.
+            filters: Which chunks may be found.
+            fusion: How rankings are merged.
+
+        Raises:
+            InputError: The version was made before chunks had labels, and `access` does not hold `unlabelled`.
+        """
         return search(
-            self._table, query_text, query_vector, k=k, mode=mode, filters=filters, probing=self._probing, fusion=fusion
-        )
+            self._opened, query_text, query_vector, k=k, reach=self._reach(access), mode=mode, filters=filters,
+            fusion=fusion,
+        )  # fmt: skip
+
+    def _reach(self, held: Collection[str]) -> Reach:
+        allowed = readable(held, self.manifest.access)
+        if not allowed and UNLABELLED in self.manifest.access:
+            raise InputError(
+                f"index version {self.manifest.tag} was made before chunks had access labels, so nothing of it may "
+                "be read. Run `llmops run --stages ingest,embed` for one that has them, or ask with the label "
+                f"{UNLABELLED!r} if everybody may read all of it."
+            )
+        return Reach(allowed, {document for document, access in self._relabelled.items() if not may_read(held, access)})
+
+    @cached_property
+    def _relabelled(self) -> dict[str, str]:
+        """The labels that the live version gives to documents which had others in this one."""
+        live = published(self._project)
+        if live is None or live.tag == self.manifest.tag:
+            return {}
+        now = _labels(open_index(self._project).everything(["document_id", "access"]))
+        then = _labels(self.everything(["document_id", "access"]))
+        return {document: access for document, access in now.items() if then.get(document, access) != access}
 
     def rows(self, chunk_ids: Sequence[str] | None = None) -> "pd.DataFrame":
         """Return the chunks (all, or those with these ids) by id, without vectors."""
-        query = self._table.search().select(list(SHOWN))
+        query = self._table.search().select(self._opened.columns)
         if chunk_ids is not None:
             query = query.where(ids_in(KEY, chunk_ids))
         found: pd.DataFrame = query.to_arrow().sort_by(KEY).to_pandas()
@@ -68,10 +107,19 @@ class Index:
         found: pd.DataFrame = self._table.search().select(list(HASHES)).to_arrow().to_pandas()
         return found
 
-    def everything(self) -> "arrow.Table":
-        """Return all rows with all columns, vectors included."""
-        found: arrow.Table = self._table.search().to_arrow()
-        return found
+    def everything(self, columns: Sequence[str] | None = None) -> "arrow.Table":
+        """Return these columns (None = all, with vectors) of all rows; those of before labels are `unlabelled`."""
+        import pyarrow as arrow
+
+        wanted = [name for name in columns or self._table.schema.names if name != "access" or self._opened.labelled]
+        found: arrow.Table = self._table.search().select(wanted).to_arrow()
+        if self._opened.labelled:
+            return found
+        return found.append_column("access", arrow.array([UNLABELLED] * found.num_rows, arrow.string()))
+
+
+def _labels(table: "arrow.Table") -> dict[str, str]:
+    return {row["document_id"]: row["access"] for row in table.to_pylist()}
 
 
 def open_index(project: Project, version: int | str | None = None) -> Index:
@@ -91,7 +139,7 @@ def open_index(project: Project, version: int | str | None = None) -> Index:
         table = _open(database(project), manifest)
     except _LANCE_ERRORS:
         table = _open_apart(project, manifest)
-    return Index(manifest, table)
+    return Index(project, manifest, table)
 
 
 def _open(root: Path, manifest: IndexManifest) -> Any:

@@ -54,6 +54,12 @@ def remove(table: Any, ids: Iterable[str]) -> int:
     return deleted
 
 
+def access_counts(table: Any) -> dict[str, int]:
+    """Return the number of rows by their access labels, by label."""
+    counted = table.search().select(["access"]).to_arrow()["access"].value_counts()
+    return dict(sorted((item["values"], item["counts"]) for item in counted.to_pylist()))
+
+
 def row_hashes(table: Any) -> "pd.DataFrame":
     """Return `chunk_id`, `row_key` and `vector_key` of every row, sorted by id.
 

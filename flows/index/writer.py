@@ -176,6 +176,7 @@ class Writer:
             refine_factor=probing.refine_factor,
             created_at=now.isoformat(timespec="microseconds"),
             files=self._files(version),
+            access=upsert.access_counts(self._table),
         )
 
     def _tag(self, tag: str, version: int) -> None:

@@ -58,7 +58,7 @@ class Reply:
         prompt = release.prompts["answer"]
         return (
             f"{state} release {release.release_id[:12]}: prompt {prompt.name}@{prompt.version}, "
-            f"model {release.chat_model}, index {self.index_tag}{own}{note}"
+            f"model {release.chat_model}, index {self.index_tag}{own}, reading {', '.join(self.answer.access)}{note}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -73,6 +73,7 @@ def ask(
     *,
     release: str | None = None,
     index_version: int | str | None = None,
+    access: tuple[str, ...] | None = None,
     settings: Settings | None = None,
 ) -> Reply:
     """Answer a question.
@@ -82,11 +83,12 @@ def ask(
         question: What is asked.
         release: Id of a registered release; None = production, or the candidate before there is one.
         index_version: Number or tag of the index version to read; None = the one that the release pins.
+        access: Labels that the asker holds; None = those of the release.
         settings: The environment; None = read it.
 
     Raises:
         UsageError: The question is empty or too long.
-        InputError: There is no index yet, or no such release or version.
+        InputError: There is no index yet, no such release or version, or the version has no access labels.
         IntegrityError: That version was embedded by another model than the one for questions.
         ProviderRefusedError: The model gave no usable answer.
     """
@@ -95,7 +97,7 @@ def ask(
     with open_provider(project, use_case=USE_CASE, settings=settings) as provider:
         chosen, state = choose_release(project, provider, release)
         index = _index(project, provider, index_version or chosen.index_tag)
-        answer = answer_questions(project, provider, chosen, [Turn(question)], index=index)[0]
+        answer = answer_questions(project, provider, chosen, [Turn(question, access=access)], index=index)[0]
     if answer.error in {"question_empty", "question_too_long"}:
         raise UsageError(
             f"the question is {answer.error.rsplit('_', 1)[-1]}. Ask in 1 to "

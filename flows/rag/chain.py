@@ -12,7 +12,7 @@ from flows.core.progress import Progress, silent
 from flows.core.project import Project
 from flows.provider.outcomes import clean
 from flows.provider.requests import ChatResult
-from flows.rag.release import ReleaseManifest
+from flows.rag.release import ReleaseManifest, Retrieval
 from flows.rag.steps import STEPS, Means, Work
 from flows.rag.turns import Answer, Turn
 
@@ -50,7 +50,7 @@ def answer_questions(
         IntegrityError: The index is damaged, or questions would be embedded by another model.
         LlmopsError: Whatever stops the provider as a whole: key, budget, outage.
     """
-    works = [_begin(turn, release.retrieval.question_chars_max) for turn in turns]
+    works = [_begin(turn, release.retrieval) for turn in turns]
     if any(work.error is None for work in works):
         means = Means(provider, index or _pinned_index(project, release), release, progress)
         for step in release.chain:
@@ -59,11 +59,11 @@ def answer_questions(
     return [_finish(work) for work in works]
 
 
-def _begin(turn: Turn, chars_max: int) -> Work:
-    work = Work(turn, clean(turn.question).strip())
+def _begin(turn: Turn, rules: Retrieval) -> Work:
+    work = Work(turn, clean(turn.question).strip(), tuple(rules.access) if turn.access is None else turn.access)
     if not work.question:
         work.error = "question_empty"
-    elif len(work.question) > chars_max:
+    elif len(work.question) > rules.question_chars_max:
         work.error = "question_too_long"
     return work
 
@@ -92,4 +92,5 @@ def _finish(work: Work) -> Answer:
         error=work.error,
         flags=found.flags if found else (),
         question=work.question,
+        access=work.access,
     )

@@ -6,8 +6,9 @@ project, and 3,000 tokens hold five of the largest chunks that `ingest` cuts by 
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from flows.core.access import PUBLIC, read_labels
 from flows.core.params import Section
 from flows.rag.template import NAME
 
@@ -22,6 +23,9 @@ class RagParams(Section):
     rewrite_prompt: str = Field("rewrite", pattern=rf"^{NAME}$", description="Prompt of the rewrite step.")
     retrieval_k: int = Field(5, ge=1, le=100, description="Chunks retrieved per question.")
     retrieval_mode: Literal["hybrid", "vector", "text"] = Field("hybrid", description="What the search looks at.")
+    access: tuple[str, ...] = Field(
+        (PUBLIC,), min_length=1, description="Labels that answers may draw on where a request names none; so in tests."
+    )
     context_tokens_max: int = Field(
         3000, ge=256, le=200_000, description="Chunks beyond this many tokens are left out."
     )
@@ -32,3 +36,8 @@ class RagParams(Section):
     quote_words_min: int = Field(
         4, ge=1, le=100, description="Quotations of at least this many words must stand in a retrieved chunk."
     )
+
+    @field_validator("access")
+    @classmethod
+    def _labels(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted({label for text in value for label in read_labels(text)}))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flows.core.access import PUBLIC
 from flows.core.errors import InputError, IntegrityError, ParamsError
 from flows.core.files import read_json
 from flows.core.fingerprints import code_sha256
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from flows.index.manifest import IndexManifest
     from flows.provider.requests import EmbeddingFingerprint
 
-FORMAT = 1
+FORMAT = 2  # 1 knew no access labels: such a release reads what is public
 RELEASE_ID = r"^[0-9a-f]{32}$"
 Step = Literal["rewrite", "retrieve", "answer", "check"]
 ANSWERING_CODE = "flows.rag.chain"
@@ -60,6 +61,7 @@ class Retrieval(_Part):
 
     mode: Literal["hybrid", "vector", "text"]
     k: int
+    access: list[str] = [PUBLIC]
     context_tokens_max: int
     question_chars_max: int
     quote_words_min: int
@@ -153,7 +155,8 @@ def build_candidate(
         retrieval=Retrieval(
             mode=params.retrieval_mode,
             k=params.retrieval_k,
-            **params.model_dump(include=set(Retrieval.model_fields)),
+            access=list(params.access),
+            **params.model_dump(include=set(Retrieval.model_fields) - {"access"}),
         ),
     )
 
@@ -228,7 +231,7 @@ _RESTORE = (
 
 
 def _verify(manifest: ReleaseManifest, path: Path) -> None:
-    plain = manifest.model_dump(mode="json", exclude=UNSEALED)
+    plain = manifest.model_dump(mode="json", exclude=UNSEALED, exclude_unset=True)  # as the file says it
     altered = [name for name, value in plain.items() if manifest.digests.get(name) != sha256(canonical_json(value))]
     prompts = [
         f"prompts.{step}" for step, item in manifest.prompts.items() if item.version != prompt_version(item.text)

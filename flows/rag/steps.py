@@ -39,6 +39,7 @@ class Work:
 
     turn: Turn
     question: str
+    access: tuple[str, ...]
     context: Context = field(default_factory=lambda: Context("", ()))
     outcomes: list[ChatResult | ProviderFailure] = field(default_factory=list)
     said: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +66,7 @@ def retrieve(means: Means, works: Sequence[Work]) -> None:
     vectors = _embed(means, [work.question for work in works]) if rules.mode != "text" else [None] * len(works)
     counted = partial(count, model=means.release.chat_model)
     for done, (work, vector) in enumerate(zip(works, vectors, strict=True), start=1):
-        hits = means.index.search(work.question, vector, k=SPARE * rules.k, mode=rules.mode)
+        hits = means.index.search(work.question, vector, k=SPARE * rules.k, access=work.access, mode=rules.mode)
         planted = [planted_hit(work.turn.planted)] if work.turn.planted else []
         hits, places = [*planted, *hits], rules.k + len(planted)
         work.context = pack(hits, places=places, tokens_max=rules.context_tokens_max, count=counted)
@@ -121,7 +122,7 @@ def _ask(means: Means, step: str, works: Sequence[Work], asked: Sequence[Mapping
 
 
 def _tags(means: Means, step: str, prompt_id: str, work: Work) -> CallTags:
-    """Say in the calls log what the request was for and which chunks it carried."""
+    """Say in the calls log what the request was for, with which labels, and which chunks it carried."""
     hits = work.context.hits
     lineage = {"index_tag": means.index.manifest.tag, "chunk_ids": [hit.chunk_id for hit in hits]} if hits else {}
     return CallTags(
@@ -129,7 +130,7 @@ def _tags(means: Means, step: str, prompt_id: str, work: Work) -> CallTags:
         release_id=means.release.release_id,
         conversation_id=work.turn.conversation_id,
         prompt_id=prompt_id,
-        metadata=lineage,
+        metadata={"access": list(work.access), **lineage},
     )
 
 

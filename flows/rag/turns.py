@@ -18,6 +18,7 @@ class Turn:
         conversation_id: Groups the turns of one conversation in the calls log.
         history: Earlier turns, oldest first; read by the step `rewrite` only.
         sample: Number of the repeat; repeats are separate answers.
+        access: Labels that the asker holds, such as `("public", "finance")`; None = those of the release.
         planted: Shown to the model as if it had been retrieved first, beside what is: a hostile document on trial.
     """
 
@@ -25,6 +26,7 @@ class Turn:
     conversation_id: str | None = None
     history: tuple[Message, ...] = ()
     sample: int = 0
+    access: tuple[str, ...] | None = None
     planted: str = ""
 
 
@@ -46,6 +48,7 @@ class Answer:
         error: Why there is no answer, in a fixed word, or None.
         flags: What the step `check` found, in fixed words.
         question: What was searched for and asked: the turn's question, or its rewriting.
+        access: Labels with which chunks were searched.
     """
 
     text: str = ""
@@ -61,3 +64,4 @@ class Answer:
     error: str | None = None
     flags: tuple[str, ...] = ()
     question: str = ""
+    access: tuple[str, ...] = ()

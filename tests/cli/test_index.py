@@ -88,7 +88,7 @@ def test_readers_of_the_version_before_go_on(project, now):
 
     compact(str(project.root))
 
-    assert [hit.source_uri for hit in reader.search("cat", None, k=1, mode="text")] == ["alpha.md"]
+    assert [hit.source_uri for hit in reader.search("cat", None, access=["public"], k=1, mode="text")] == ["alpha.md"]
 
 
 @pytest.mark.parametrize(("text", "meant"), [

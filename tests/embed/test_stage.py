@@ -40,7 +40,9 @@ def test_the_chunks_become_a_published_index(project, some, now):
     record = embed(project, some, now)
     assert record.counts["new"] == record.counts["rows"] == 4
     assert asdict(published(project))["fingerprint"]["model"] == "local-hash-384"
-    assert {hit.source_uri for hit in open_index(project).search("invoice", None, k=9, mode="text")} == set(some)
+    assert {
+        hit.source_uri for hit in open_index(project).search("invoice", None, access=["public"], k=9, mode="text")
+    } == set(some)
 
 
 def test_a_second_run_with_nothing_changed_does_nothing(project, some, now):
@@ -61,7 +63,7 @@ def test_only_texts_without_a_vector_are_embedded(project, some, now):
 def test_a_deleted_document_is_found_no_more(project, some, now):
     embed(project, some, now)
     embed(project, {"beta.md": some["beta.md"]}, now)
-    assert open_index(project).search("cat mat", None, k=3, mode="text") == []
+    assert open_index(project).search("cat mat", None, access=["public"], k=3, mode="text") == []
 
 
 def write_params(project, **sections):

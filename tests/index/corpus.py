@@ -23,9 +23,13 @@ def vectors_of(rows, dims=16):
 
 
 def chunks_of(documents):
-    """Make chunks, one per line, of `{place: text}`; equal lines are duplicates of the first."""
+    """Make chunks, one per line, of `{place: text}` or `{place: (text, labels)}`, as `ingest` does.
+
+    Equal lines with equal labels are duplicates of the first.
+    """
     rows, first = [], {}
-    for place, text in sorted(documents.items()):
+    for place, content in sorted(documents.items()):
+        text, access = content if isinstance(content, tuple) else (content, "public")
         document, version, at = document_id(place), document_version(text), 0
         for line in text.split("\n"):
             chunk = chunk_id(document, version, at, at + len(line), "line")
@@ -36,16 +40,16 @@ def chunks_of(documents):
                     "document_version": version,
                     "source_uri": place,
                     "title": place.removesuffix(".md"),
-                    "access": "public",
+                    "access": access,
                     "heading": "",
                     "start": at,
                     "end": at + len(line),
                     "text": line,
                     "n_tokens": len(line.split()),
-                    "duplicate_of": first.get(line),
+                    "duplicate_of": first.get((access, line)),
                 }
             )
-            first.setdefault(line, chunk)
+            first.setdefault((access, line), chunk)
             at += len(line) + 1
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -66,7 +66,7 @@ def test_the_live_version_gets_the_tag_of_its_new_content(project, some, now):
     live, _ = erase(project, {document_id("secret.md")}, BUILD, clock=lambda: now)
     assert live.tag == clean.tag
     assert open_index(project, dirty.tag).manifest.rows == clean.rows
-    assert open_index(project).search("heron", vector_of("x"), k=9)
+    assert open_index(project).search("heron", vector_of("x"), access=["public"], k=9)
 
 
 def test_a_redacted_version_is_never_taken_for_its_old_content(project, some, now):

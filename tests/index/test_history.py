@@ -26,7 +26,7 @@ def answers(project):
     index = open_index(project)
     found = {"rows": index.rows().to_dict("list"), "tag": index.manifest.tag}
     for mode in ("vector", "text", "hybrid"):
-        hits = index.search("cat dog quoted", vector_of("cat"), k=99, mode=mode)
+        hits = index.search("cat dog quoted", vector_of("cat"), access=["public"], k=99, mode=mode)
         found[mode] = [(hit.chunk_id, hit.vector_score, round(hit.text_score or 0, 4)) for hit in hits]
     return found
 

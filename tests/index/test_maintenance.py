@@ -15,7 +15,7 @@ from flows.index.maintain import expired, optimise, retire, sweep
 from flows.index.manifest import IndexManifest, database, kept_manifests, published
 from flows.index.recall import measure, sampled_queries
 from flows.index.schema import rows_of
-from flows.index.search import Probing, nearest
+from flows.index.search import Opened, Probing, nearest
 from flows.index.store import open_index, open_writer
 from flows.index.verify import verify_index
 from tests.conftest import NOW
@@ -23,7 +23,7 @@ from tests.index.corpus import FINGERPRINT, apply, chunks_of, publish, vector_of
 
 
 def named(tag):
-    return IndexManifest("chunks", 1, tag, 1, {}, 1.0, 1, "exact", 0, 1, "2026-01-01T00:00:00+00:00", {})
+    return IndexManifest("chunks", 1, tag, 1, {}, 1.0, 1, "exact", 0, 1, "2026-01-01T00:00:00+00:00", {}, {})
 
 
 def test_the_newest_the_live_and_the_pinned_versions_stay():
@@ -117,7 +117,7 @@ def test_a_quantised_index_reaches_the_guardrail_with_true_similarities(project,
     assert manifest.recall_at_10 >= 0.95
     index = open_index(project)
     query = sampled_queries(index._table, index.rows()["chunk_id"].tolist(), 1, seed=3)[0]
-    raw = nearest(index._table, query, 10, None, Probing(build.probes_min, build.refine_factor))
+    raw = nearest(Opened(index._table, Probing(build.probes_min, build.refine_factor)), query, 10, None)
     for row in raw:
         assert 1 - row["_distance"] == pytest.approx(float(row["vector"] @ query), abs=1e-4)
     more = publish(project, documents | {"new.md": "folded in"}, now, build=build)
@@ -180,4 +180,4 @@ def test_after_any_history_every_kept_version_still_has_its_rows(states, keep, d
         for manifest in kept_manifests(project):
             index = open_index(project, manifest.tag)
             assert len(index.rows()) == manifest.rows
-            assert len(index.search("line", vector_of("x"), k=99)) == manifest.rows
+            assert len(index.search("line", vector_of("x"), access=["public"], k=99)) == manifest.rows

@@ -27,7 +27,7 @@ def test_a_published_index_holds_every_chunk_with_its_place(project, some, now):
 
 def test_equal_texts_in_two_documents_keep_their_own_ids_and_places(project, some, now):
     publish(project, some, now)
-    hits = open_index(project).search("invoice number", None, k=5, mode="text")
+    hits = open_index(project).search("invoice number", None, access=["public"], k=5, mode="text")
     assert {hit.source_uri for hit in hits} == {"alpha.md", "beta.md"}
     assert len({hit.chunk_id for hit in hits}) == 2
 
@@ -43,7 +43,7 @@ def test_a_reader_keeps_its_version_while_a_writer_publishes(project, some, now)
     reader = open_index(project)
     new = publish(project, some | {"delta.md": "a fourth document"}, now)
     assert (len(reader.rows()), len(open_index(project).rows())) == (old.rows, new.rows) == (5, 6)
-    assert reader.search("fourth", None, k=3, mode="text") == []
+    assert reader.search("fourth", None, access=["public"], k=3, mode="text") == []
 
 
 def test_an_old_version_opens_by_number_and_by_tag(project, some, now):
@@ -152,5 +152,5 @@ def test_a_fresh_index_verifies(project, some, now):
 def test_the_nearest_chunk_has_a_similarity_of_one(project, some, now):
     publish(project, some, now)
     text = rows_of(chunks_of(some))["vector_text"][0]
-    best = open_index(project).search("", vector_of(text), k=1, mode="vector")[0]
+    best = open_index(project).search("", vector_of(text), access=["public"], k=1, mode="vector")[0]
     assert best.vector_score == pytest.approx(1.0, abs=1e-6)

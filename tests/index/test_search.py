@@ -56,23 +56,27 @@ def index(project, some, now):
 
 def test_a_filter_on_documents_leaves_only_their_chunks(index):
     wanted = document_id("alpha.md")
-    hits = index.search("invoice number", vector_of("x"), k=9, filters=Filters(document_ids=(wanted,)))
+    hits = index.search(
+        "invoice number", vector_of("x"), access=["public"], k=9, filters=Filters(document_ids=(wanted,))
+    )
     assert {hit.document_id for hit in hits} == {wanted}
-    others = index.search("invoice number", vector_of("x"), k=9, filters=Filters(not_document_ids=(wanted,)))
+    others = index.search(
+        "invoice number", vector_of("x"), access=["public"], k=9, filters=Filters(not_document_ids=(wanted,))
+    )
     assert wanted not in {hit.document_id for hit in others}
     assert len(hits) + len(others) == len(index)
 
 
 def test_a_filter_on_no_document_finds_nothing(index):
-    assert index.search("invoice", vector_of("x"), k=9, filters=Filters(document_ids=())) == []
+    assert index.search("invoice", vector_of("x"), access=["public"], k=9, filters=Filters(document_ids=())) == []
 
 
 def test_filters_combine(index):
-    hits = index.search("", vector_of("x"), k=9, mode="vector")
+    hits = index.search("", vector_of("x"), access=["public"], k=9, mode="vector")
     chosen = Filters(chunk_ids=(hits[0].chunk_id,), document_versions=(hits[0].document_version,))
-    assert [hit.chunk_id for hit in index.search("", vector_of("x"), k=9, mode="vector", filters=chosen)] == [
-        hits[0].chunk_id
-    ]
+    assert [
+        hit.chunk_id for hit in index.search("", vector_of("x"), access=["public"], k=9, mode="vector", filters=chosen)
+    ] == [hits[0].chunk_id]
 
 
 @pytest.mark.parametrize("field", ["chunk_ids", "document_ids", "document_versions", "not_document_ids"])
@@ -98,25 +102,25 @@ def test_a_hostile_id_deletes_nothing(project, some, now):
 @pytest.mark.parametrize("question", ['"', "(a:b", "", "  ", "NOT AND *", "\\", "'; DROP", "ü€😀", "a" * 5000])
 @pytest.mark.parametrize("mode", ["hybrid", "text"])
 def test_any_question_can_be_asked(index, question, mode):
-    assert len(index.search(question, vector_of("x"), k=2, mode=mode)) <= 2
+    assert len(index.search(question, vector_of("x"), access=["public"], k=2, mode=mode)) <= 2
 
 
 def test_hits_are_ranked_from_one_by_falling_score(index):
     for mode in ("hybrid", "vector", "text"):
-        hits = index.search("every invoice", vector_of("x"), k=4, mode=mode)
+        hits = index.search("every invoice", vector_of("x"), access=["public"], k=4, mode=mode)
         assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
 def test_every_similarity_is_the_cosine_of_the_stored_vector(index, some):
     query = vector_of("anything")
-    for hit in index.search("every invoice", query, k=5):
+    for hit in index.search("every invoice", query, access=["public"], k=5):
         first = "alpha" if hit.text.startswith("every") else hit.title  # equal texts share the first one's vector
         assert hit.vector_score == pytest.approx(float(vector_of(f"{first}\n{hit.text}") @ query), abs=1e-6)
 
 
 def test_the_title_is_searched_too(index):
-    assert index.search("gamma", None, k=1, mode="text")[0].source_uri == "gamma.md"
+    assert index.search("gamma", None, access=["public"], k=1, mode="text")[0].source_uri == "gamma.md"
 
 
 @pytest.mark.parametrize(("k", "vector", "match"), [
@@ -127,4 +131,4 @@ def test_the_title_is_searched_too(index):
 ])  # fmt: skip
 def test_a_search_that_cannot_work_says_why(index, k, vector, match):
     with pytest.raises(UsageError, match=match):
-        index.search("x", vector, k=k)
+        index.search("x", vector, access=["public"], k=k)

@@ -43,6 +43,7 @@ def test_equal_parts_give_the_same_release(build):
         {"retrieval_k": 3},
         {"retrieval_mode": "text"},
         {"context_tokens_max": 500},
+        {"access": ("public", "finance")},
         {"question_chars_max": 100},
         {"quote_words_min": 9},
         {"rewrite": True},
@@ -147,8 +148,8 @@ def test_any_altered_value_is_found_when_the_release_is_opened(project, stored, 
         ('"temperature": 0.0', '"temperature": 1.0', "model_params"),
         ('"chat_model": "scripted-1"', '"chat_model": "scripted-2"', "chat_model"),
         ('"k": 5', '"k": "5"', "retrieval.k"),
-        ('"format": 1', '"format": 999', "format 999"),
-        ('"format": 1', '"format": 1, "extra": 1', "extra"),
+        ('"format": 2', '"format": 999', "format 999"),
+        ('"format": 2', '"format": 2, "extra": 1', "extra"),
     ],
 )
 def test_the_altered_field_is_named(stored, old, new, named):

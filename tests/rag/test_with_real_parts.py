@@ -36,12 +36,12 @@ TEXTS = {
 }
 
 
-def chunk(name, text):
+def chunk(name, text, access="public"):
     document, version = document_id(name), document_version(text)
     return {
         "chunk_id": chunk_id(document, version, 0, len(text), "test"), "document_id": document,
         "document_version": version, "source_uri": f"{name}.md", "title": name.replace("-", " "), "heading": "",
-        "access": "public",
+        "access": access,
         "start": 0, "end": len(text), "text": text, "duplicate_of": None,
     }  # fmt: skip
 
@@ -153,3 +153,22 @@ def test_without_an_index_the_error_names_what_to_run(project):
     shutil.copytree(ROOT / "data" / "prompts", project.data("prompts"))
     with pytest.raises(InputError, match="llmops embed"):
         ask(project, "When does the gate open?")
+
+
+def test_the_command_shows_what_is_restricted_only_to_who_holds_the_label(indexed, capsys):
+    first = open_index(indexed).manifest
+    with open_writer(indexed, first.fingerprint) as writer:
+        rows = rows_of(pd.DataFrame([chunk("gate", TEXTS["gate"], "staff")]))
+        writer.upsert(rows, writer.vectors(rows["chunk_id"].tolist()))
+        writer.publish(Build(), now=NOW + timedelta(days=1))
+    asking = ["--project", str(indexed.root), "ask", "When does the gate open?"]
+    for labels, said in ((None, False), ("public", False), ("public,staff", True), ("Staff", True)):
+        assert main([*asking, *(["--access", labels] if labels else [])]) == 0
+        assert ("nine in the morning" in capsys.readouterr().out) is said
+    assert main([*asking, "--access", "public", "--index-version", first.tag]) == 0
+    assert "nine in the morning" not in capsys.readouterr().out  # it was public then and is not any more
+    assert main([*asking, "--access", "two words"]) == 2
+    assert "a label is a word" in capsys.readouterr().err
+    calls = read_calls(indexed)
+    asked = [json.loads(text) for text in calls["metadata"][calls["step"] == "answer"]]
+    assert sorted(item["access"] for item in asked) == [["public"], ["public", "staff"], ["staff"]]
