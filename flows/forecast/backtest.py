@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from flows.forecast.forecaster import seasonal_naive
 from flows.forecast.intervals import Errors
+from flows.forecast.methods import seasonal_naive
 from flows.forecast.outlook import Past
 from flows.forecast.series import FloatArray
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flows.forecast.costs import factors
-from flows.forecast.forecaster import past_forecasts, simple
+from flows.forecast.forecaster import forecast, past_forecasts
 from flows.forecast.intervals import Errors, bounds, learn, log_errors
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import BoolArray, FloatArray, Usage
@@ -91,7 +91,7 @@ def look_ahead(usage: Usage, rates: FloatArray, params: ForecastParams) -> Outlo
     before, after = every[:, : len(usage.days)], every[:, len(usage.days) :]
     now = before[:, -1:]
     history = usage.y / before * now  # as if what holds today had always held
-    amount = simple(history, horizon, params.forecaster) * after / now
+    amount = forecast(history, horizon, params.forecaster) * after / now
     past = Past(*past_forecasts(history, horizon, params.backtest_origins, params.forecaster), history)
     total = past.weighted(_weights(rates))
     return Outlook(
@@ -105,7 +105,9 @@ def look_ahead(usage: Usage, rates: FloatArray, params: ForecastParams) -> Outlo
 def errors_of(past: Past, params: ForecastParams, *, cumulative: bool) -> Errors:
     """Learn from past forecasts; see `intervals`."""
     errors = log_errors(past.paths, past.actual, floor_share=params.floor_share, cumulative=cumulative)
-    return learn(errors, params.levels, step=params.aci_step, alpha_min=params.alpha_min)
+    return learn(
+        errors, params.levels, step=params.aci_step, alpha_min=params.alpha_min, borrowed=params.borrowed_windows
+    )
 
 
 def total_bounds(

@@ -35,7 +35,7 @@ class Event(BaseModel):
 
 
 class Rules(BaseModel):
-    """The forecaster `simple`; a step is a UTC day, a season is a week."""
+    """The numbers of the three methods and of their weights; a step is a UTC day, a season is a week."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -47,6 +47,9 @@ class Rules(BaseModel):
     trend_seasons: int = Field(8, ge=3, le=104, description="Seasons behind the log trend; with fewer, no trend.")
     trend_max: float = Field(0.05, ge=0, le=1, description="Largest log growth a season that is carried forward.")
     cold_start_seasons: int = Field(3, ge=1, le=52, description="With fewer seasons: a flat mean, and it says so.")
+    mean_seasons: int = Field(1, ge=1, le=52, description="Seasons behind the flat mean.")
+    mean_prior: float = Field(0.7, gt=0, lt=1, description="Weight of the flat mean before any error is known.")
+    choice_seasons: int = Field(6, ge=1, le=52, description="Seasons of past errors that weigh the methods.")
 
 
 class ForecastParams(Section):
@@ -70,6 +73,9 @@ class ForecastParams(Section):
     backtest_horizons: tuple[int, ...] = Field((7, 14, 28), description="Totals over so many days are backtested.")
     aci_step: float = Field(0.02, ge=0, le=0.5, description="How fast an interval's level follows hits and misses.")
     alpha_min: float = Field(0.002, gt=0, lt=0.5, description="Smallest error probability that is ever asked for.")
+    borrowed_windows: float = Field(
+        2.0, ge=1, le=100, description="Windows that the scale of the next shorter horizon counts as in an interval."
+    )
     ratio_max: float = Field(1000.0, gt=1, le=1e9, description="No bound lies farther than this factor away.")
     floor_share: float = Field(
         0.01, gt=0, le=1, description="Days below this share of the series' mean count as this share in log errors."

@@ -83,8 +83,8 @@ def test_a_planned_event_multiplies_only_the_days_and_series_it_names():
 
 def test_an_event_that_lies_in_the_past_is_already_in_force():
     y = np.full((1, 90), 100.0)
-    y[:, 80:] = 70.0
-    event = Event(name="shorter prompt", date=date(2026, 10, 22), multiplier=0.7)
+    y[:, 87:] = 70.0
+    event = Event(name="shorter prompt", date=date(2026, 10, 29), multiplier=0.7)
 
     known = look_ahead(usage(y), np.ones((1, 28)), ForecastParams(events=(event,)))
     unknown = look_ahead(usage(y), np.ones((1, 28)), ForecastParams())
