@@ -24,8 +24,9 @@ NO_INSTRUCTIONS = "no_instructions"  # the release has no system prompt, or it c
 NOT_GIVEN = "not_given"  # the target never says what the metric needs
 NOT_PLANTED = "not_planted"  # the attack's text never reached the model
 NO_LOGPROBS = "no_logprobs"  # nobody kept the probabilities of the answer's tokens
+NO_BASELINE = "no_baseline"  # a preference needs production's answer beside the candidate's
 NOT_MEASURED = frozenset(
-    {UNPRICED, NOT_TIMED, ONE_SAMPLE, NO_INSTRUCTIONS, NOT_GIVEN, NOT_PLANTED, NO_LOGPROBS}
+    {NO_BASELINE, UNPRICED, NOT_TIMED, ONE_SAMPLE, NO_INSTRUCTIONS, NOT_GIVEN, NOT_PLANTED, NO_LOGPROBS}
 )  # for reasons no answer can help
 MODEL_FAULTS = frozenset(
     {"truncated", "content_filter", "refusal", "empty_answer", "schema_mismatch", "unknown_finish_reason"}

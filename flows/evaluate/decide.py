@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.evaluate.cases import NOT_APPLICABLE, NOT_MEASURED
 from flows.evaluate.params import EvaluateParams, Guardrail
-from flows.evaluate.registry import METRICS
+from flows.evaluate.registry import metric_of
 from flows.stats.effects import Effect, Scores, absolute_effect, paired_effect
 from flows.stats.gate import GatePolicy, GateResult, MetricVerdict, combine, judge
 from flows.stats.scores import FloatArray
@@ -73,7 +73,7 @@ def decide(
         result=combine(gated | rails, policy),
         informed={name: verdict for name, verdict in compared.items() if name not in params.gated_metrics},
         means={name: float(known.mean()) for name, scores in ours.items() if len(known := _known(scores))},
-        not_measured=tuple(name for name in METRICS if name not in ours),
+        not_measured=tuple(name for name in params.known_metrics if name not in ours),
         costs_nothing=idle,
         n_questions=len(asked),
         n_documents=int(asked.loc[asked["document_id"] != asked["question_id"], "document_id"].nunique()),
@@ -81,7 +81,8 @@ def decide(
 
 
 def _known(scores: Scores) -> FloatArray:
-    return scores.score[scores.score == scores.score]
+    known: FloatArray = scores.score[scores.score == scores.score]
+    return known
 
 
 def by_metric(frame: "pd.DataFrame") -> dict[str, Scores]:
@@ -100,8 +101,8 @@ def _compare(
     ours: Mapping[str, Scores], theirs: Mapping[str, Scores], params: EvaluateParams, policy: GatePolicy
 ) -> dict[str, MetricVerdict]:
     verdicts = {}
-    for name, metric in METRICS.items():
-        spec = metric.spec(params.margin(name))
+    for name in params.known_metrics:
+        spec = metric_of(name).spec(params.margin(name))
         if name in ours and name in theirs:
             effect = paired_effect(theirs[name], ours[name], spec, alpha=policy.alpha)
         elif name in theirs or (name in ours and not theirs):
@@ -132,7 +133,7 @@ def _guard(
 def _absolute(name: str, ours: Mapping[str, Scores], side: Side, limit: float, policy: GatePolicy) -> MetricVerdict:
     if name not in ours:
         return MetricVerdict(Effect(0, 0, 0, 0), "invalid", ("not_measured",))
-    metric = METRICS[name]
+    metric = metric_of(name)
     spec = metric.spec(kind="unbounded" if metric.kind == "ratio" else metric.kind)
     return judge(absolute_effect(ours[name], spec, limit=limit, side=side, alpha=policy.alpha), 0.0, policy)
 

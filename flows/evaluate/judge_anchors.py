@@ -9,6 +9,7 @@ number is made from the batch, so that an old reply in the cache cannot vouch fo
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flows.core.errors import ParamsError
 from flows.core.ids import content_id, sha256
@@ -82,13 +83,22 @@ def sample_of(batch: Sequence[Item]) -> int:
     return int(content_id("anchors", words)[:SAMPLE_DIGITS], 16)
 
 
+def judge_files(project: Project, judge: Judge) -> list[Path]:
+    """Return the files that make the judge: its prompt, and its own anchors where it brings some."""
+    return [path for path in (project.root / judge.prompt.path, _own_file(project, judge)) if path.exists()]
+
+
+def _own_file(project: Project, judge: Judge) -> Path:
+    return project.data("prompts", f"{judge.prompt.name}.anchors.jsonl")
+
+
 def own_anchors(project: Project, judge: Judge) -> list[Anchor]:
     """Return the anchors of the prompt's own file; none where there is no file.
 
     Raises:
         ParamsError: A line is no anchor, or its score is not on the judge's scale; with file and line.
     """
-    path = project.data("prompts", f"{judge.prompt.name}.anchors.jsonl")
+    path = _own_file(project, judge)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [_own(judge, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 

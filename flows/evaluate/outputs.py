@@ -7,7 +7,7 @@ from flows.evaluate.decide import Judgement
 from flows.evaluate.gateplan import Offer
 from flows.evaluate.paragraph import Names, mean_bounds, paragraph
 from flows.evaluate.params import EvaluateParams
-from flows.evaluate.registry import METRICS
+from flows.evaluate.registry import metric_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,7 @@ def verdict_json(
     evidence: Offer,
     names: Names | None = None,
     further: Sequence[str] = (),
+    judges: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the content of `verdict.json`.
 
@@ -41,6 +42,7 @@ def verdict_json(
         evidence: What would decide metrics that are inconclusive.
         names: How both sides are called; None = releases by their ids.
         further: Sentences that follow in the paragraph.
+        judges: What each judge is worth, by name.
     """
     said = paragraph(names or Names.of_releases(release, baseline), found, params, overdue)
     judged = {name: verdict.to_json() for name, verdict in found.result.metrics.items()}
@@ -61,6 +63,7 @@ def verdict_json(
         "cost_usd": cost_usd,
         "notes": notes,
         "evidence": evidence.to_json() if evidence.known else None,
+        "judges": dict(judges or {}),
     }
 
 
@@ -104,7 +107,7 @@ def flat_metrics(scores: "pd.DataFrame") -> dict[str, float]:
 
 def by_type(scores: "pd.DataFrame") -> "pd.DataFrame":
     """Return mean and number of answers per question type and metric that lies between 0 and 1."""
-    shares = [name for name, metric in METRICS.items() if metric.kind == "bounded"]
+    shares = [name for name in scores["metric"].unique() if metric_of(name).kind == "bounded"]
     scored = scores[scores["metric"].isin(shares)].dropna(subset=["score"])
     groups = scored.groupby(["question_type", "metric"])["score"]
     return groups.agg(mean="mean", n="size").round(DIGITS).reset_index()
@@ -135,5 +138,5 @@ def worst_questions(
 
 
 def _question_means(scores: "pd.DataFrame", params: EvaluateParams) -> "pd.Series[float]":
-    shares = [name for name in params.gated_metrics if METRICS[name].kind == "bounded"]
+    shares = [name for name in params.gated_metrics if metric_of(name).kind == "bounded"]
     return scores[scores["metric"].isin(shares)].groupby("question_id")["score"].mean()

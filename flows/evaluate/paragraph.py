@@ -11,7 +11,7 @@ from math import isfinite
 
 from flows.evaluate.decide import Judgement
 from flows.evaluate.params import EvaluateParams
-from flows.evaluate.registry import METRICS
+from flows.evaluate.registry import metric_of
 from flows.stats.effects import Effect
 from flows.stats.gate import MetricVerdict
 
@@ -104,7 +104,7 @@ def mean_bounds(metric: str, effect: Effect, side: str, limit: float) -> tuple[f
     """Return between which values a guarded mean lies, in the metric's units and inside its range."""
     sign = 1 if side == "at_least" else -1
     low, high = sorted(limit + sign * bound for bound in (effect.lower, effect.upper))
-    smallest, largest = METRICS[metric].bounds
+    smallest, largest = metric_of(metric).bounds
     return max(low, smallest), min(high, largest)
 
 
@@ -164,8 +164,8 @@ def _left_out(found: Judgement) -> str:
 
 def change(metric: str, effect: Effect) -> str:
     """Return `1.2 points worse, likely between 3.0 points worse and 0.6 points better`."""
-    low, high = METRICS[metric].bounds
-    reach = high - low if METRICS[metric].kind == "bounded" else float("inf")
+    low, high = metric_of(metric).bounds
+    reach = high - low if metric_of(metric).kind == "bounded" else float("inf")
     mid, lower, upper = (
         _change(metric, min(max(value, -reach), reach)) for value in (effect.effect, effect.lower, effect.upper)
     )
@@ -182,11 +182,11 @@ def _change(metric: str, value: float) -> str:
 
 
 def _size(metric: str, value: float) -> str:
-    if METRICS[metric].kind == "ratio":
+    if metric_of(metric).kind == "ratio":
         return f"{100 * value:.1f}% (log)"
-    if METRICS[metric].unit == "share":
+    if metric_of(metric).unit == "share":
         return f"{100 * value:.1f} points"
-    return f"{value:.0f} {METRICS[metric].unit}"
+    return f"{value:.0f} {metric_of(metric).unit}"
 
 
 def _called(name: str) -> str:

@@ -164,6 +164,11 @@ class EvaluateParams(Section):
                 raise ValueError(f"limit {outside[0]!r} of {name!r} lies outside the metric's range [{low}, {high}]")
         return value
 
+    @property
+    def known_metrics(self) -> tuple[str, ...]:
+        """Every metric by name: those of the registry, then the judges'."""
+        return (*METRICS, *(f"{JUDGED}{name}" for name in sorted(self.judges)))
+
     def margin(self, metric: str) -> float:
         """Return the loss of a metric that is tolerated."""
         return self.margins.get(metric, metric_of(metric).margin)

@@ -95,7 +95,8 @@ def score_cases(release_id: str, cases: Iterable[Case], params: EvaluateParams) 
             "Give repeats different sample numbers."
         )
     cases = with_partners(with_repeats(cases))
-    rows = [_row(release_id, case, name, scored) for case in cases for name, scored in scores_of(case, params).items()]
+    said = [(case, scores_of(case, params)) for case in cases]
+    rows = [score_row(release_id, case, name, scored) for case, scores in said for name, scored in scores.items()]
     return check(pd.DataFrame(rows), SCORES) if rows else empty(SCORES)
 
 
@@ -107,7 +108,8 @@ def scores_of(case: Case, params: EvaluateParams) -> dict[str, Scored]:
     }
 
 
-def _row(release_id: str, case: Case, metric: str, scored: Scored) -> dict[str, object]:
+def score_row(release_id: str, case: Case, metric: str, scored: Scored) -> dict[str, object]:
+    """Return one row of the table `scores`."""
     return {
         "release_id": release_id,
         "question_id": case.question_id,

@@ -1,0 +1,138 @@
+"""Judges in an evaluation: ask them about both sides' answers, and add their scores to the others.
+
+Whether a judge applies depends on the question alone, as with every metric; an answer that the model spoilt has the
+lowest score without asking. A judge of preferences holds the candidate's answer against production's: production
+against itself is 0.5 by definition, so above 0.5 the candidate is preferred.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.core.contracts import SCORES
+from flows.core.files import read_json, write_json
+from flows.core.project import Project
+from flows.core.tables import check
+from flows.evaluate.cases import NO_ANSWER, NO_BASELINE, NOT_APPLICABLE, Case, Scored, Unscored
+from flows.evaluate.challenges import applies
+from flows.evaluate.judge_agreement import stability
+from flows.evaluate.judge_anchors import own_anchors
+from flows.evaluate.judge_items import Item, Judgement
+from flows.evaluate.judges import PREFERENCE, Judge, load_judges
+from flows.evaluate.judging import Judged, judge_items
+from flows.evaluate.params import EvaluateParams
+from flows.evaluate.scoring import score_row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from flows.provider.client import Provider
+
+REMEDY = "Run `llmops evaluate`"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One release and its answers."""
+
+    release_id: str
+    cases: Sequence[Case]
+
+
+def judge_sides(project: Project, provider: "Provider", params: EvaluateParams, sides: Sequence[Side]) -> None:
+    """Ask every judge about every side and store what they said for the scores.
+
+    Args:
+        project: The project.
+        provider: Opened for the use case `judge`.
+        params: The judges.
+        sides: The candidate, then production if there is one.
+
+    Raises:
+        ProviderDownError: The provider is away; what was judged is in the cache.
+        BudgetError: The money does not suffice; likewise.
+    """
+    judges = load_judges(project, params, provider.chat_model)
+    for side in sides:
+        against = sides[1].cases if len(sides) > 1 else ()
+        said = [_judge_side(project, provider, judge, params, side, sides[0], against) for judge in judges]
+        rows = [row for part, _ in said for row in part]
+        about = {judge.name: shown for judge, (_, shown) in zip(judges, said, strict=True)}
+        write_json(judged_file(project, side.release_id), {"rows": rows, "judges": about})
+
+
+def _judge_side(
+    project: Project, provider: "Provider", judge: Judge, params: EvaluateParams, side: Side, candidate: Side,
+    against: Sequence[Case],
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:  # fmt: skip
+    """Return one judge's rows of the table `scores` for one side, and how it did."""
+    default = PREFERENCE["tie"] if side is not candidate else Unscored(NO_BASELINE)
+    preset = default if judge.pairwise and not (side is candidate and against) else None
+    known = [_without_asking(judge, case, preset) for case in side.cases]
+    asked = [case for case, scored in zip(side.cases, known, strict=True) if scored is None]
+    items = list(_items(judge, asked, against))
+    own = own_anchors(project, judge)
+    found = judge_items(provider, judge, items, params, own=own, release_id=side.release_id)
+    said = iter(found.judgements)
+    scores = [_scored(next(said)) if scored is None else scored for scored in known]
+    rows = [
+        score_row(side.release_id, case, judge.metric, scored) for case, scored in zip(side.cases, scores, strict=True)
+    ]
+    return rows, _shown(found)
+
+
+def _without_asking(judge: Judge, case: Case, preset: Scored | None) -> Scored | None:
+    """Return what is known without a judge, `preset` where nothing else is; None = ask."""
+    if not applies(judge.metric, case):
+        return Unscored(NOT_APPLICABLE)
+    if case.lost:
+        return Unscored(NO_ANSWER)
+    return judge.scale[0] if case.error is not None and not judge.pairwise else preset
+
+
+def _scored(said: Judgement) -> Scored:
+    return Unscored(str(said.unscored_reason)) if said.score is None else said.score
+
+
+def _items(judge: Judge, cases: Sequence[Case], against: Sequence[Case]) -> Iterator[Item]:
+    others: dict[str, list[Case]] = {}
+    for other in against:
+        others.setdefault(other.question_id, []).append(other)
+    for case in cases:
+        rivals = others.get(case.question_id, []) if judge.pairwise else []
+        rival = rivals[case.sample % len(rivals)].answer if rivals else ""
+        chunks = tuple(passage.text for passage in case.retrieved)
+        yield Item(
+            case.question_id, case.sample, case.cluster, case.question, case.answer, case.reference, rival, chunks
+        )
+
+
+def _shown(found: Judged) -> dict[str, Any]:
+    return stability(found.judgements).to_json() | {
+        "anchors": found.anchors,
+        "anchors_right": found.anchors_right,
+        "batches": found.batches,
+        "batches_failed": found.batches_failed,
+    }
+
+
+def judged_file(project: Project, release_id: str) -> Path:
+    """Return where the judges' scores of a release lie between the steps."""
+    return project.state("work", "evaluate", f"{release_id}.judged.json")
+
+
+def with_judges(project: Project, release_id: str, scores: "pd.DataFrame", params: EvaluateParams) -> "pd.DataFrame":
+    """Return the table `scores` with the judges' rows behind the others'."""
+    import pandas as pd
+
+    if not params.judges:
+        return scores
+    rows = read_json(judged_file(project, release_id), remedy=REMEDY)["rows"]
+    return check(pd.concat([scores, pd.DataFrame(rows, columns=list(scores.columns))], ignore_index=True), SCORES)
+
+
+def shown_of(project: Project, release_id: str) -> dict[str, Any]:
+    """Return how the judges did on a release's answers: flips, self-agreement, anchors."""
+    found = read_json(judged_file(project, release_id), remedy=REMEDY)["judges"]
+    return dict(found)
