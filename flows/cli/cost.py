@@ -46,7 +46,9 @@ def _of(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--provider", required=True, metavar="P", help="who sent it, such as openai or azure/responses")
     parser.add_argument("--model", required=True, metavar="M", help="the model that bills")
     parser.add_argument("--at", metavar="DATE", help="UTC day or time of the request (default: now)")
-    parser.add_argument("--batch", action="store_true", help="it was part of a batch, at half the price")
+    parser.add_argument(
+        "--batch", action="store_true", help="it was part of a batch, at its batch price or half the price"
+    )
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
@@ -58,14 +60,12 @@ def _show(parser: argparse.ArgumentParser) -> None:
 def of(options: argparse.Namespace) -> int:
     """Read the tokens of a body by its provider's rules and price them."""
     from flows.core.clock import utc_now
-    from flows.provider.prices import BATCH_SHARE
     from flows.provider.usage import price_body
 
     when = _moment(options.at) if options.at else utc_now()
-    billed = price_body(_body(Path(options.usage_body)), options.provider, options.model, when, own=_own(options))
+    body = _body(Path(options.usage_body))
+    billed = price_body(body, options.provider, options.model, when, own=_own(options), batch=options.batch)
     tokens, cost, source = billed.tokens, billed.cost_usd, billed.price_source
-    if options.batch and cost is not None:
-        cost, source = cost * BATCH_SHARE, f"{source}; batch at {BATCH_SHARE:.0%}"
     values = {
         "input_tokens": tokens.input, "cached_input_tokens": tokens.cached, "output_tokens": tokens.output,
         "reasoning_tokens": tokens.reasoning, "cost_usd": cost, "price_source": source,

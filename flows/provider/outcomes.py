@@ -36,13 +36,17 @@ class UnusableAnswerError(Exception):
 
 @dataclass(frozen=True)
 class Tokens:
-    """Billed tokens; cached ones are inside `input`, reasoning ones inside `output`."""
+    """Billed tokens; cached ones, audio and images are inside `input`, reasoning, audio and images inside `output`."""
 
     input: int
     output: int
     cached: int = 0
     reasoning: int = 0
     cache_write: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+    image_input: int = 0
+    image_output: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,21 @@ from typing import Any
 
 from flows.core.errors import InputError, did_you_mean
 from flows.provider.outcomes import Tokens
-from flows.provider.prices import OwnPrices, cost_usd, library_model, own_price, price_at
+from flows.provider.prices import (
+    BATCH_SHARE,
+    OwnPrices,
+    batched,
+    cost_usd,
+    library_model,
+    own_price,
+    price_at,
+)
 
+_COUNTS = {
+    "input": "input_tokens", "output": "output_tokens", "cached": "cache_read_tokens",
+    "reasoning": "output_reasoning_tokens", "cache_write": "cache_write_tokens", "audio_input": "input_audio_tokens",
+    "audio_output": "output_audio_tokens", "image_input": "input_image_tokens", "image_output": "output_image_tokens",
+}  # fmt: skip
 COUNT_MAX = 2**53  # no body bills more tokens than a float can count
 
 
@@ -41,11 +54,11 @@ def usage_from_body(body: Mapping[str, Any], provider: str) -> Tokens:
 
 
 def price_body(
-    body: Mapping[str, Any], provider: str, model: str, when: datetime, *, own: OwnPrices = ()
+    body: Mapping[str, Any], provider: str, model: str, when: datetime, *, own: OwnPrices = (), batch: bool = False
 ) -> BilledBody:
     """Return what a response body was billed for and what that cost at a moment.
 
-    The project's own prices win; the library also prices audio, images and web searches, which have no own prices.
+    The project's own prices win; the library also prices web searches, which have no own prices.
     """
     usage = _extract(body, provider)
     tokens = _tokens(usage)
@@ -53,10 +66,12 @@ def price_body(
     price = price_at(provider, model, when, own=own, input_tokens=tokens.input)
     if price is None:
         return BilledBody(tokens, None, None)
+    charged = batched(price) if batch else price
+    source = charged.source if charged else None
     if provider == "local" or own_price(provider, model, when, own) is not None:
-        return BilledBody(tokens, cost_usd(tokens, price), price.source)
-    total = library_model(provider, model, None).get_prices(when).calc_price(usage)["total_price"]
-    return BilledBody(tokens, float(total), price.source)
+        return BilledBody(tokens, cost_usd(tokens, charged), source)
+    total = float(library_model(provider, model, None).get_prices(when).calc_price(usage)["total_price"])
+    return BilledBody(tokens, total * BATCH_SHARE if batch else total, source)
 
 
 def _extract(body: Mapping[str, Any], provider: str) -> Any:
@@ -92,11 +107,7 @@ def _explained(usage: Any) -> int:
 
 
 def _tokens(usage: Any) -> Tokens:
-    names = ("input_tokens", "output_tokens", "cache_read_tokens", "output_reasoning_tokens", "cache_write_tokens")
-    counts = [usage.reported_value(name) for name in names]
-    if not all(count == int(count) and 0 <= count <= COUNT_MAX for count in counts):
-        raise InputError(
-            f"the body counts impossible tokens: {dict(zip(names, counts, strict=True))}. Check its origin."
-        )
-    fed, made, cached, reasoning, written = map(int, counts)
-    return Tokens(fed, made, cached=cached, reasoning=reasoning, cache_write=written)
+    counts = {name: usage.reported_value(key) for name, key in _COUNTS.items()}
+    if not all(count == int(count) and 0 <= count <= COUNT_MAX for count in counts.values()):
+        raise InputError(f"the body counts impossible tokens: {counts}. Check its origin.")
+    return Tokens(**{name: int(count) for name, count in counts.items()})

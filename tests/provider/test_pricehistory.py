@@ -82,3 +82,16 @@ def test_real_calls_cost_what_the_history_says(shared_data):
     assert priced > 2_400
     assert sum(reasons.values()) <= 0.03 * priced
     assert reasons["unexplained"] == 0
+
+
+def test_batch_and_audio_prices_are_taken_where_the_history_has_them():
+    row = {"snapshot_date": pd.Timestamp("2026-01-01"), "model": "openai/m", "input_cost_per_mtok": 1.0}
+    row |= {"output_cost_per_mtok": 4.0, "input_cost_per_mtok_batches": 0.4, "input_cost_per_mtok_audio": 9.0}
+    found = {price.token_type: price.usd_per_mtok for price in from_changes(pd.DataFrame([row]), source="test")}
+    assert found == {"input": 1.0, "output": 4.0, "batch_input": 0.4, "audio_input": 9.0}
+
+
+def test_a_price_in_another_currency_is_refused_and_not_converted():
+    row = {"snapshot_date": pd.Timestamp("2026-01-01"), "model": "m", "input_cost_per_mtok": 1.0, "currency": "EUR"}
+    with pytest.raises(ContractError, match="EUR"):
+        from_changes(pd.DataFrame([row | {"output_cost_per_mtok": 4.0}]), source="test")

@@ -1,5 +1,6 @@
 """What tokens cost: dated, sourced, additive, and unknown when it is unknown."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from flows.core.errors import ParamsError
 from flows.provider.outcomes import Tokens
 from flows.provider.prices import (
     Price,
+    batched,
     cost_usd,
     load_prices,
     local_price,
@@ -190,3 +192,41 @@ def test_cost_is_additive_and_unknown_if_any_part_is(first, second, rates):
 @given(usage=tokens(), rates=st.tuples(*[st.floats(0, 1000)] * 4))
 def test_cost_is_never_negative(usage, rates):
     assert cost_usd(usage, Price("p", "m", "s", *rates)) >= 0
+
+
+KINDS = ("input", "output", "reasoning", "audio_input", "audio_output", "image_input", "batch_input", "training")
+
+
+def test_every_kind_of_token_may_have_an_own_price(project):
+    rates = {kind: float(number) for number, kind in enumerate(KINDS, start=1)}
+    write(project, *(ENTRY | {"token_type": kind, "usd_per_mtok": rate} for kind, rate in rates.items()))
+    price = price_at("openai", "mine", NOW, own=load_prices(project))
+    assert {kind: getattr(price, kind) for kind in KINDS} == rates
+    usage = Tokens(1_000_000, 1_000_000, reasoning=400_000, audio_input=200_000, audio_output=100_000)
+    assert cost_usd(usage, price) == pytest.approx(0.8 * 1 + 0.2 * 4 + 0.5 * 2 + 0.4 * 3 + 0.1 * 5)
+
+
+@pytest.mark.parametrize("tokens", [Tokens(10, 0, audio_input=1), Tokens(10, 5, image_output=1)])
+def test_audio_and_images_are_never_sold_as_text(tokens):
+    assert cost_usd(tokens, Price("p", "m", "s", input=1.0, output=2.0)) is None
+
+
+def test_counts_that_overlap_are_unknown():
+    assert cost_usd(Tokens(10, 0, cached=8, audio_input=5), Price("p", "m", "s", input=1.0, audio_input=9.0)) is None
+
+
+def test_a_batch_costs_half_unless_the_model_has_a_batch_price():
+    price = Price("p", "m", "s", input=2.0, cached_input=0.5, output=8.0, training=3.0)
+    half = batched(price)
+    assert (half.input, half.cached_input, half.output, half.training) == (1.0, 0.25, 4.0, 3.0)
+    own = batched(replace(price, batch_input=1.5))
+    assert (own.input, own.output, own.source) == (1.5, 4.0, "s; batch at its batch price")
+    assert batched(None) is None
+
+
+def test_an_own_price_of_a_family_covers_what_is_tuned_from_it_and_a_base_price_does_not(project):
+    write(project, ENTRY | {"model": "ft:gpt-4.1-mini"}, ENTRY | {"model": "gpt-9"})
+    own = load_prices(project)
+    for name in ("ft:gpt-4.1-mini", "ft:gpt-4.1-mini:org::a", "ft:gpt-4.1-mini-2025-04-14:org:mine:b"):
+        assert price_at("openai", name, NOW, own=own).input == 2.0
+    assert price_at("openai", "ft:gpt-9:org::a", NOW, own=own) is None

@@ -9,6 +9,7 @@ import pytest
 
 from flows.core.errors import InputError
 from flows.provider.outcomes import Tokens
+from flows.provider.prices import OwnPrice
 from flows.provider.usage import price_body, usage_from_body
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -87,3 +88,18 @@ def test_a_form_may_be_named_and_must_then_fit():
 def test_impossible_counts_are_refused(usage):
     with pytest.raises(InputError):
         usage_from_body({"usage": {"prompt_tokens": 1, "completion_tokens": 1} | usage}, "openai")
+
+
+def test_audio_in_a_body_is_priced_by_its_own_rate_or_not_at_all():
+    details = {"prompt_tokens_details": {"audio_tokens": 400}, "completion_tokens_details": {"audio_tokens": 50}}
+    body = {"model": "talker", "usage": {"prompt_tokens": 1000, "completion_tokens": 100} | details}
+    assert usage_from_body(body, "openai") == Tokens(1000, 100, audio_input=400, audio_output=50)
+    rates = {"input": 1.0, "output": 4.0, "audio_input": 10.0, "audio_output": 20.0}
+    own = tuple(
+        OwnPrice(provider="openai", model="talker", token_type=kind, usd_per_mtok=rate, valid_from="2026-01-01",
+                 source="test", read_on="2026-01-01")
+        for kind, rate in rates.items()
+    )  # fmt: skip
+    billed = price_body(body, "openai", "talker", NOW, own=own)
+    assert billed.cost_usd == pytest.approx((600 * 1 + 400 * 10 + 50 * 4 + 50 * 20) / 1e6)
+    assert price_body(body, "openai", "talker", NOW, own=own[:2]).cost_usd is None
