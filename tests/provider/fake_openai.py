@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -38,9 +39,12 @@ def vector(text: str) -> list[float]:
     return [byte - 127.5 for byte in digest]
 
 
-def completion(request: dict) -> dict:
+def echo(request: dict) -> str:
     said = request["messages"][-1]["content"]
-    text = json.dumps(filled(request, said)) if "response_format" in request else f"You said: {said[:40]}"
+    return json.dumps(filled(request, said)) if "response_format" in request else f"You said: {said[:40]}"
+
+
+def completion(request: dict, text: str) -> dict:
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text, "refusal": None}}
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     return {"id": "c", "model": request["model"], "system_fingerprint": "fp_fake", "choices": [choice], "usage": usage}
@@ -85,6 +89,7 @@ class FakeOpenAI:
         self.busy_most = 0
         self._busy, self._replies, self._always = 0, deque[Reply](), Reply()
         self._lock = threading.Lock()
+        self.says: Callable[[dict], str] = echo  # makes the text of a good answer from the request
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -128,22 +133,21 @@ class FakeOpenAI:
         with self._lock:
             self._busy -= 1
         try:
-            _send(handler, reply, _body(handler.path, request, reply, counting=self.counting))
+            _send(handler, reply, self._body(handler.path, request, reply))
         except OSError:
             handler.close_connection = True
 
-
-def _body(path: str, request: dict, reply: Reply, *, counting: bool) -> bytes:
-    if isinstance(reply.body, bytes):
-        return reply.body
-    if reply.body is not None:
-        return json.dumps(reply.body).encode()
-    if reply.status >= 300:
-        return json.dumps({"error": {"message": reply.message, "type": "fake", "code": reply.code}}).encode()
-    good = completion(request) if path.endswith("/chat/completions") else embeddings(request)
-    if counting:
-        good["usage"] = counted(request, good)
-    return json.dumps(good | reply.change).encode()
+    def _body(self, path: str, request: dict, reply: Reply) -> bytes:
+        if isinstance(reply.body, bytes):
+            return reply.body
+        if reply.body is not None:
+            return json.dumps(reply.body).encode()
+        if reply.status >= 300:
+            return json.dumps({"error": {"message": reply.message, "type": "fake", "code": reply.code}}).encode()
+        good = completion(request, self.says(request)) if path.endswith("/chat/completions") else embeddings(request)
+        if self.counting:
+            good["usage"] = counted(request, good)
+        return json.dumps(good | reply.change).encode()
 
 
 def _send(handler: BaseHTTPRequestHandler, reply: Reply, body: bytes) -> None:

@@ -27,6 +27,11 @@ def test_it_answers_like_a_provider(sdk, fake):
     assert [path for path, *_ in fake.requests] == ["/v1/chat/completions", "/v1/embeddings"]
 
 
+def test_it_says_what_it_is_told_to(sdk, fake):
+    fake.says = lambda request: request["messages"][-1]["content"].upper()
+    assert chat(sdk).choices[0].message.content == "HELLO"
+
+
 def test_a_script_is_followed_and_then_over(sdk, fake):
     fake.script(Reply(429, code="slow_down"), Reply(change={"model": "other"}))
     with pytest.raises(openai.RateLimitError):
