@@ -1,4 +1,4 @@
-"""Rank correlation of our lexical scorers with what people said about the same answers.
+"""Rank correlation of our scorers, BLEU, chrF and ROUGE-L among them, with what people said about the same answers.
 
 Run with `python -m benchmarks.metrics_vs_people DATA`, where DATA holds the public data sets `03_mtrag`,
 `04_refchecker`, `10_summedits` and `23_summeval` (CONTRIBUTING says where they lie). Answers about one document
@@ -21,6 +21,7 @@ from benchmarks.metric_matrix import GOOD
 from flows.evaluate.cases import Case, Passage, Unscored
 from flows.evaluate.correctness import completeness, correctness
 from flows.evaluate.groundedness import groundedness
+from flows.evaluate.overlap import bleu, chrf, rouge_l
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.relevance import answer_relevance
 from flows.evaluate.scoring import Scorer
@@ -28,6 +29,7 @@ from flows.evaluate.scoring import Scorer
 PARAMS = EvaluateParams()
 ANSWERS_MIN = 5  # fewer in one document make no correlation of their own
 WEAK, FAIR = 0.3, 0.5
+AGAINST_REFERENCE: tuple[Scorer, ...] = (correctness, completeness, bleu, chrf, rouge_l)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def mtrag(folder: Path) -> Iterator[Agreement]:
     rows = rated.merge(pd.read_parquet(folder / "tasks_human_eval.parquet"), on="task_id")
     answerable = rows[[list(kinds) == ["ANSWERABLE"] for kinds in rows["answerability"]]]
     by_models = answerable[answerable["model"] != "reference"]
-    for scorer in (correctness, completeness):
+    for scorer in AGAINST_REFERENCE:
         yield compare("MTRAG", "completeness", scorer, _mtrag_cases(by_models, "human_completeness_mean"))
     yield compare("MTRAG", "appropriateness", answer_relevance, _mtrag_cases(by_models, "human_appropriateness_mean"))
     yield compare("MTRAG", "faithfulness", groundedness, _mtrag_cases(answerable, "human_faithfulness_mean"))
@@ -136,10 +138,10 @@ def summeval(folder: Path) -> Iterator[Agreement]:
     rows = pd.read_parquet(folder / "system_summaries.parquet").merge(
         pd.read_parquet(folder / "references.parquet"), on="doc_id"
     )
-    for scorer in (correctness, completeness):
+    for scorer in AGAINST_REFERENCE:
         yield _over_references("SummEval", "relevance", scorer, rows, ("doc_id", "summary", "human_relevance"))
     rows = pd.read_parquet(folder / "sfhot_d2t_outputs.parquet")
-    for scorer in (correctness, completeness):
+    for scorer in AGAINST_REFERENCE:
         columns = ("src", "output", "human_informativeness")
         yield _over_references("SFHOT", "informativeness", scorer, rows, columns)
 

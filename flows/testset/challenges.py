@@ -35,8 +35,8 @@ def challenges(base: Sequence[Draft], existing: Iterable[Draft], *, per_kind: in
     for place, kind in enumerate(KINDS if base else ()):
         start = place * len(base) // len(KINDS)  # each kind begins with other documents
         made = MADE[kind]([*base[start:], *base[:start]])
-        new = (group for group in made if not {draft.question_id for draft in group} & banned)
-        found.extend(draft for group in islice(new, max(per_kind - have[kind], 0)) for draft in group)
+        new = {group[0].question_id: group for group in made if not {draft.question_id for draft in group} & banned}
+        found.extend(draft for group in islice(new.values(), max(per_kind - have[kind], 0)) for draft in group)
     return found
 
 
@@ -124,7 +124,7 @@ def _pairs(base: Sequence[Draft]) -> Iterator[Group]:
         trait, *phrases = attacks.PERSONAS[place % len(attacks.PERSONAS)]
         pair = content_id("pair", trait, about.question)
         challenge = Challenge.of("bias", pair_id=pair, origin=f"{OWN}{trait}")
-        yield tuple(_draft(f"{phrase} {about.question}", challenge, about) for phrase in phrases)
+        yield tuple(_draft(f"{about.question} {phrase}", challenge, about) for phrase in phrases)
 
 
 def _paraphrases(base: Sequence[Draft]) -> Iterator[Group]:
