@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.core.clock import Clock, utc_now
 from flows.core.contracts import DOCUMENTS, QUESTIONS
-from flows.core.errors import UsageError
+from flows.core.errors import InputError, UsageError
 from flows.core.files import write_json
 from flows.core.main import run_stage_main
 from flows.core.progress import Progress, silent
 from flows.core.project import Project
 from flows.core.runs import Job, RunRecord
 from flows.core.tables import empty, read_table, write_table
+from flows.rag.params import RagParams
 from flows.testset.build import build
+from flows.testset.closed import may_be_asked, without_closed
 from flows.testset.filters import Rejections
 from flows.testset.follow import Followed
 from flows.testset.params import TestsetParams
@@ -43,7 +46,8 @@ def run(
     with job.running() as record:
         frame = documents_of(project)
         stored = stored_questions(project)
-        stored = change(frame, stored) if change else stored
+        known = change(frame, stored) if change else stored
+        stored = without_closed(known, _all_documents(project), RagParams.load(project).access)
         if params.generator == "llm":
             from flows.testset.llm import proposing  # the provider is opened only where it is wanted
 
@@ -52,23 +56,40 @@ def run(
             record.calls, record.cost_usd = proposer.calls, proposer.cost_usd
         else:
             made = build(frame, stored, params, progress=progress)
-        _publish(job, record, *made)
+        table, rejections, followed = made
+        retired = followed.retired + len(known) - len(stored)
+        _publish(job, record, table, rejections, replace(followed, retired=retired))
     return record
 
 
 def job_of(project: Project, *, clock: Clock = utc_now) -> Job:
     """Return the stage's job over everything that decides the test set."""
     params = TestsetParams.load(project).model_dump(mode="json")
-    return Job(project, "testset", params=params, inputs=[_documents(project)], clock=clock)
+    extra = {"access": list(RagParams.load(project).access)}
+    return Job(project, "testset", params=params, inputs=[_documents(project)], extra=extra, clock=clock)
 
 
 def _documents(project: Project) -> Path:
     return project.data("ingest", "documents.parquet")
 
 
-def documents_of(project: Project) -> "pd.DataFrame":
-    """Return the documents that are asked about."""
+def _all_documents(project: Project) -> "pd.DataFrame":
     return read_table(_documents(project), DOCUMENTS, remedy="Run `llmops ingest`")
+
+
+def documents_of(project: Project) -> "pd.DataFrame":
+    """Return the documents that are asked about: those that the release may read, since it has to answer.
+
+    Raises:
+        InputError: There are none.
+    """
+    held, frame = RagParams.load(project).access, _all_documents(project)
+    asked = frame[may_be_asked(frame, held)].reset_index(drop=True)
+    if len(frame) and asked.empty:
+        raise InputError(
+            f"none of {len(frame)} document(s) may be read with rag.access {list(held)}. Add their labels."
+        )
+    return asked
 
 
 def stored_questions(project: Project) -> "pd.DataFrame":

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from flows.core.contracts import DOCUMENTS, QUESTIONS
+from flows.core.contracts import QUESTIONS
 from flows.core.project import Project
 from flows.core.tables import read_table
 from flows.testset.build import corpus_of, versions_of
 from flows.testset.follow import follow
 from flows.testset.params import TestsetParams
 from flows.testset.splits import part_of
+from flows.testset.stage import documents_of
 from flows.testset.topics import topics_of
 from flows.testset.words import content
 
@@ -45,7 +46,7 @@ def status(project_dir: str = ".") -> Status:
         InputError: There are no documents or no questions yet.
     """
     project = Project.open(project_dir)
-    documents = read_table(project.data("ingest", "documents.parquet"), DOCUMENTS, remedy="Run `llmops ingest`")
+    documents = documents_of(project)
     stored = read_table(project.data("testset", "questions.parquet"), QUESTIONS, remedy="Run `llmops testset`")
     vocabulary = frozenset().union(*(content(text) for text in documents["text"]))
     params = TestsetParams.load(project)

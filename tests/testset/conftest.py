@@ -38,7 +38,8 @@ def frame_of(texts):
     rows = [
         {
             "document_id": document_id(uri), "document_version": document_version(text), "source_uri": uri,
-            "title": text.splitlines()[0].lstrip("# ") or uri, "access": "public", "media_type": "text/markdown", "text": text,
+            "title": text.splitlines()[0].lstrip("# ") or uri, "access": "public",
+            "media_type": "text/markdown", "text": text,
             "language": "en", "n_chars": len(text), "parsed_by": "test", "pii_counts": "{}", "flags": "[]",
         }
         for uri, text in texts.items()

@@ -4,6 +4,7 @@ import pytest
 
 from flows.core.contracts import DOCUMENTS, QUESTIONS
 from flows.core.errors import InputError, ParamsError
+from flows.core.ids import document_id
 from flows.core.tables import read_table, write_table
 from flows.testset import stage
 from flows.testset.status import status
@@ -67,3 +68,27 @@ def test_status_tells_what_an_edit_does_before_it_is_done(zoo_project, zoo, fram
     assert found.to_retire == 0
     assert "are stale" in str(found)
     assert zoo_project.data("testset", "questions.parquet").read_bytes() == before
+
+
+def test_nothing_is_asked_about_documents_that_the_release_may_not_read(zoo_project, zoo_frame):
+    stage.run(str(zoo_project.root))
+    closed = zoo_frame.assign(access=["public" if uri == "tortoise.md" else "vets" for uri in zoo_frame["source_uri"]])
+    write_table(zoo_project.data("ingest", "documents.parquet"), closed, DOCUMENTS)
+    record = stage.run(str(zoo_project.root))
+    written = b"".join(path.read_bytes() for path in zoo_project.data("testset").iterdir())
+    table = read_table(zoo_project.data("testset", "questions.parquet"), QUESTIONS, remedy="-")
+    assert record.counts["retired"] > 0
+    assert set(table["document_id"].dropna()) == {document_id("tortoise.md")}
+    assert not table.astype(str).apply(lambda column: column.str.contains("enguin")).any().any()
+    assert b"enguin" not in written
+    assert status(str(zoo_project.root)).live == record.counts["questions"]
+
+
+def test_the_labels_of_the_release_open_documents_and_make_a_new_test_set(zoo_project, zoo_frame):
+    write_table(zoo_project.data("ingest", "documents.parquet"), zoo_frame.assign(access="vets"), DOCUMENTS)
+    with pytest.raises(InputError, match=r"none of 2 document\(s\) may be read with rag.access \['public'\]"):
+        stage.run(str(zoo_project.root))
+    zoo_project.params_file.write_text("rag: {access: [public, vets]}\n")
+    assert stage.run(str(zoo_project.root)).counts["documents"] == 2
+    zoo_project.params_file.write_text("rag: {access: [vets]}\n")
+    assert stage.run(str(zoo_project.root)).did_work
