@@ -210,7 +210,7 @@ def _any_of(patterns: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
 
 
 def _remote(source: Source, number: int, params: IngestParams) -> Iterator[Found]:
-    for url, name, size, token in list_remote(source.uri, params.url_hosts_allowed):
+    for url, name, size, token in list_remote(source.uri, params):
         suffix = _suffix(name)
         uri = address(url) if source.name is None else f"{address(source.name)}/{address(name)}"
         yield Found(uri, number, url, suffix, size, token, remote=True, ignored=why_ignored(name, suffix, source))

@@ -72,6 +72,7 @@ class IngestParams(Section):
 
     sources: tuple[Source, ...] = Field((Source(uri="data/sources"),), min_length=1, description="Where to read.")
     url_hosts_allowed: tuple[str, ...] = Field((), description="Hosts that http(s) sources may name; none by default.")
+    url_timeout_s: float = Field(30.0, gt=0, le=3600, description="Most seconds for one file of an http(s) source.")
 
     size_max_mb: float = Field(50.0, gt=0, le=4096, description="Larger files are quarantined unread.")
     unpacked_max_mb: float = Field(200.0, gt=0, le=16384, description="Most an archive (DOCX, XLSX, …) may unpack to.")

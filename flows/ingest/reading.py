@@ -32,7 +32,7 @@ def read(found: Found, params: IngestParams) -> bytes:
         if found.repository:
             data = read_blob(found.repository, found.path)
         elif found.remote:
-            data = read_remote(found.path, params.url_hosts_allowed, bytes_max=bytes_max)
+            data = read_remote(found.path, params)
         else:
             data = _read_local(found.path, bytes_max)
     except OSError as error:

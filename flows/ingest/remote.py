@@ -1,30 +1,39 @@
-"""List and read sources behind fsspec URLs, such as `s3://`, `memory://` or `https://`.
+"""List and read sources behind URLs: `http(s)` by `web.py`, all others (`s3://`, `gs://`, `memory://`) by fsspec.
 
-`http` and `https` reach hosts of the params' allow-list only, and never follow a redirect to
-another place. What a store says about a file (ETag, modification time, size) decides whether it is
-read again; where it says nothing, it is read every time.
+What a store says about a file (ETag, modification time, size) decides whether it is read again; where
+it says nothing, it is read every time. A web page that does not answer is a problem of that page, a
+store that does not answer ends the run: nobody can say what is in it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from flows.core.errors import InputError, ParamsError
+from flows.ingest.archive import MEGABYTE
+from flows.ingest.drafts import Rejected
+from flows.ingest.params import IngestParams
+from flows.ingest.sniff import BY_SUFFIX, REFUSED
+from flows.ingest.web import SCHEMES, check_address, fetch
 
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 
 
-def list_remote(url: str, hosts_allowed: Sequence[str]) -> Iterator[tuple[str, str, int, str]]:
+def list_remote(url: str, params: IngestParams) -> Iterator[tuple[str, str, int, str]]:
     """Yield (URL, name below the source, size in bytes, change token or "") of every file.
 
     Raises:
         ParamsError: The host is not allowed, or no driver for the scheme is installed.
         InputError: The place does not exist or cannot be reached.
     """
-    system, root = _open_system(url, hosts_allowed)
+    if urlsplit(url).scheme in SCHEMES:
+        yield _page(url, params)
+        return
+    system, root = _open_system(url)
     scheme = urlsplit(url).scheme
     try:
-        found = _listing(system, root, scheme)
+        found = _listing(system, root)
     except (OSError, ValueError) as error:
         raise InputError(
             f"source {url!r} cannot be listed ({type(error).__name__}). Check the address and the access to it."
@@ -40,42 +49,57 @@ def list_remote(url: str, hosts_allowed: Sequence[str]) -> Iterator[tuple[str, s
         yield _address(scheme, path), name, size, f"{stamp}:{size}" if stamp else ""
 
 
-def read_remote(url: str, hosts_allowed: Sequence[str], *, bytes_max: int) -> bytes:
-    """Read a file, at most one byte beyond `bytes_max`.
+def read_remote(url: str, params: IngestParams) -> bytes:
+    """Read a file, at most one byte beyond the size limit.
 
     Raises:
+        Rejected: The web server's answer is no document; `too_large` for what it announces.
         OSError: It cannot be read.
     """
-    system, path = _open_system(url, hosts_allowed)
+    bytes_max = int(params.size_max_mb * MEGABYTE)
+    if urlsplit(url).scheme in SCHEMES:
+        check_address(url, params.url_hosts_allowed)
+        answer = fetch(url, method="GET", bytes_max=bytes_max, timeout_s=params.url_timeout_s)
+        if answer.size > bytes_max:
+            raise Rejected("too_large", "size_max_mb", f"{answer.size / MEGABYTE:.1f} MB")
+        return answer.body
+    system, path = _open_system(url)
     with system.open(path, "rb") as stream:
         data: bytes = stream.read(bytes_max + 1)
         return data
 
 
-def _open_system(url: str, hosts_allowed: Sequence[str]) -> tuple[Any, str]:
+def _page(url: str, params: IngestParams) -> tuple[str, str, int, str]:
+    """Describe a web page; what is wrong with it is told when it is read."""
+    check_address(url, params.url_hosts_allowed)
+    name = PurePosixPath(urlsplit(url).path).name
+    try:
+        answer = fetch(url, method="HEAD", bytes_max=0, timeout_s=params.url_timeout_s)
+    except Rejected:
+        return url, name if _known(name) else f"{name}.txt", 0, ""
+    token = f"{answer.stamp}:{answer.size}" if answer.stamp else ""
+    return url, name if _known(name) else name + answer.suffix, answer.size, token
+
+
+def _known(name: str) -> bool:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix in BY_SUFFIX or suffix in REFUSED
+
+
+def _open_system(url: str) -> tuple[Any, str]:
     import fsspec
 
-    parts = urlsplit(url)
-    options: dict[str, Any] = {}
-    if parts.scheme in {"http", "https"}:
-        if parts.hostname not in hosts_allowed:
-            raise ParamsError(
-                f"host {parts.hostname!r} of source {_address(parts.scheme, url)!r} is not allowed. "
-                "Add it to ingest.url_hosts_allowed, or remove the source."
-            )
-        options = {"client_kwargs": {"trust_env": False}, "allow_redirects": False}
     try:
-        system, path = fsspec.core.url_to_fs(url, **options)
+        system, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise ParamsError(
-            f"no driver for {parts.scheme!r} sources is installed ({type(error).__name__}). Install the fsspec driver."
+            f"no driver for {urlsplit(url).scheme!r} sources is installed ({type(error).__name__}). "
+            "Install the fsspec driver."
         ) from None
     return system, path
 
 
-def _listing(system: Any, root: str, scheme: str) -> dict[str, dict[str, Any]]:
-    if scheme in {"http", "https"}:
-        return {root: system.info(root)}
+def _listing(system: Any, root: str) -> dict[str, dict[str, Any]]:
     if any(char in root for char in "*?["):
         return {path: info for path, info in system.glob(root, detail=True).items() if info["type"] == "file"}
     found: dict[str, dict[str, Any]] = system.find(root, detail=True)

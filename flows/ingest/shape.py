@@ -8,7 +8,10 @@ from flows.core.ids import content_id, sha256
 from flows.ingest.params import IngestParams
 from flows.ingest.tokenizer import tokenizer_version
 
-_NOT_SHAPING = {"sources", "url_hosts_allowed", "parser_processes", "duplicates", "near_duplicate_threshold", "quality"}
+_NOT_SHAPING = {
+    "sources", "url_hosts_allowed", "url_timeout_s", "parser_processes", "duplicates", "near_duplicate_threshold",
+    "quality",
+}  # fmt: skip
 
 
 def shape_id(params: IngestParams, key: bytes = b"") -> str:
