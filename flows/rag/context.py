@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from flows.index.search import Hit
     from flows.provider.requests import Message
 
-TAGS = ("chunk", "context", "question", "history", "task", "answer", "reference_answer")
+TAGS = (
+    "chunk", "context", "question", "history", "task", "answer", "reference_answer", "first_answer", "second_answer",
+)  # fmt: skip
 _TAG = re.compile(r"<(?=[\s/]*(?:" + "|".join(TAGS) + r")\b)", re.IGNORECASE)
 
 
