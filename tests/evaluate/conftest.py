@@ -1,3 +1,10 @@
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
 
 from flows.evaluate.cases import Case, Passage
@@ -40,3 +47,81 @@ def unanswerable(make_case):
         return make_case(**(values | changes))
 
     return make
+
+
+PROMPTS = Path(__file__).resolve().parents[2] / "data" / "prompts"
+FAKE = Path(__file__).resolve().parents[1] / "provider" / "fake_openai.py"
+PROVIDER = """
+provider: {chat_model: fake-chat, allow_unpriced: true, backoff_base_s: 0.01, backoff_max_s: 0.02}
+"""
+
+
+def inside(text, tag):
+    """What stands between the first opening and the last closing tag, as an honest reader sees it."""
+    found = re.search(rf"<{tag}>(.*)</{tag}>", text, re.S)
+    return found.group(1).strip() if found else ""
+
+
+def words_in(text, tag):
+    return set(inside(text, tag).lower().split())
+
+
+def outside(text):
+    """What is left of a message without what stands between tags."""
+    for tag in ("question", "reference_answer", "answer", "first_answer", "second_answer", "context"):
+        text = re.sub(rf"<{tag}>.*?</{tag}>", "", text, flags=re.S)
+    return text
+
+
+class JudgeWorld:
+    """A project with the sample's judge prompts, and a provider that judges as the test says."""
+
+    inside, outside = staticmethod(inside), staticmethod(outside)
+
+    def __init__(self, project, server):
+        self.project, self.server = project, server
+
+    def params(self, text):
+        self.project.params_file.write_text(PROVIDER + text)
+
+    def judge(self, opinion):
+        """Let `opinion(message)` say the score, or which of two is better; anything else is sent as it is."""
+
+        def says(request):
+            said = opinion(request["messages"][-1]["content"])
+            name = "better" if said in ("first", "second", "tie") else "score"
+            return said if said == "rubbish" else json.dumps({"reasoning": "because", name: said})
+
+        self.server.says = says
+
+    @property
+    def calls(self):
+        return len(self.server.requests)
+
+
+@pytest.fixture
+def judge_world(project, monkeypatch):
+    """A world whose judge compares words: 1 for the reference's, 0.5 for a part of them, else 0."""
+    spec = importlib.util.spec_from_file_location("fake_openai_for_judges", FAKE)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)  # a dataclass looks its module up
+    spec.loader.exec_module(module)
+    shutil.copytree(PROMPTS, project.data("prompts"))
+    with module.FakeOpenAI() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
+        world = JudgeWorld(project, server)
+        world.params("")
+        world.judge(by_words)
+        yield world
+
+
+def by_words(message):
+    """An honest judge of correctness, groundedness and preference."""
+    truth = words_in(message, "reference_answer") or words_in(message, "context")
+    if "<first_answer>" in message:
+        question = words_in(message, "question")
+        first, second = (len(question & words_in(message, f"{name}_answer")) for name in ("first", "second"))
+        return "tie" if first == second else "first" if first > second else "second"
+    shared = len(truth & words_in(message, "answer")) / max(len(truth), 1)
+    return 1.0 if shared > 0.9 else 0.5 if shared > 0.4 else 0.0
