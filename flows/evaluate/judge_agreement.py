@@ -116,9 +116,15 @@ def naive_mean(score: FloatArray) -> Interval:
 
 
 def corrected_mean(label: FloatArray, judged: FloatArray, unlabelled: FloatArray) -> tuple[Interval, float]:
-    """Return the mean people would have given, and what the judge's scores gain over the labels alone (PPI++)."""
+    """Return the mean people would have given, and what the judge's scores gain over the labels alone (PPI++).
+
+    It is cut to the range of all values seen, which a judge with a bias may push it out of.
+    """
     found = ppi_mean(label, judged, unlabelled)
-    return _t_interval(found.estimate, found.se, found.df), found.label_gain
+    wide = _t_interval(found.estimate, found.se, found.df)
+    seen = np.concatenate([label, judged, unlabelled])
+    low, mid, high = np.clip([wide.low, wide.estimate, wide.high], seen.min(), seen.max()).tolist()
+    return Interval(mid, low, high), found.label_gain
 
 
 def _t_interval(center: float, se: float, df: float) -> Interval:

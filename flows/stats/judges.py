@@ -33,7 +33,7 @@ class PpiMean:
     estimate: float  # in the labels' units
     se: float
     df: int  # labels - 1
-    weight: float  # trust in the judge (lambda); 0 = the labels alone
+    weight: float  # trust in the judge (lambda), 0 … 1; 0 = the labels alone
     label_gain: float  # as if there were so many times as many labels
 
 
@@ -53,7 +53,7 @@ def ppi_mean(labels: FloatArray, judged: FloatArray, unlabelled: FloatArray) -> 
     if n < 2 or len(judged) != n or not (np.isfinite(every).all() and np.isfinite(labels).all()):
         raise ContractError(f"{n} labels, {len(judged)} judgements of them. Give two or more of each, none empty.")
     spread = float(np.var(every, ddof=1)) if more > 1 else 0.0
-    weight = max(0.0, float(np.cov(labels, judged)[0, 1]) / ((1 + n / more) * spread)) if spread else 0.0
+    weight = float(np.clip(np.cov(labels, judged)[0, 1] / ((1 + n / more) * spread), 0, 1)) if spread else 0.0
     corrected = labels - weight * judged
     alone, variance = float(np.var(labels, ddof=1)) / n, float(np.var(corrected, ddof=1)) / n
     estimate = float(np.mean(corrected))

@@ -40,6 +40,12 @@ def test_a_judge_without_relation_or_without_other_answers_is_not_trusted():
         assert found.se == pytest.approx(np.std(labels, ddof=1) / 2)
 
 
+def test_a_judge_is_never_trusted_more_than_its_own_scores():
+    """Others that vary less than the labelled ones would otherwise push the weight over 1."""
+    found = ppi_mean(np.array([1.0, 0.0] * 20), np.array([1.0, 0.0] * 20), np.ones(100))
+    assert (found.weight, found.estimate) == (1.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("labels", "judged", "others"), [([1.0], [1.0], [1.0]), ([1.0, 0.0], [1.0], []), ([1.0, np.nan], [1.0, 0.0], [])]
 )
