@@ -27,9 +27,13 @@ class Sign:
     pattern: re.Pattern[str]
     cues: tuple[str, ...]
 
+    def may_stand_in(self, text: str) -> bool:
+        """Return whether the text holds one of the words."""
+        return any(cue in text for cue in self.cues)
+
     def stands_in(self, window: str) -> bool:
         """Return whether the sign is in the window."""
-        return any(cue in window for cue in self.cues) and bool(self.pattern.search(window))
+        return self.may_stand_in(window) and bool(self.pattern.search(window))
 
 
 def _sign(pattern: str, *cues: str) -> Sign:
@@ -105,29 +109,35 @@ WEAK = (
           "my first", "my next", "reply ", "say ", "confirm "),
     _sign(rf"\byou (?:must|have to|should|shall|can) (?:always |never |not |now )?{_SPEAK}", "you "),
 )  # fmt: skip
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{24,400}={0,2}(?![A-Za-z0-9+/=])")
+BASE64_CHARS_MIN = 24
+_BASE64 = re.compile(rf"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{{{BASE64_CHARS_MIN},400}}={{0,2}}(?![A-Za-z0-9+/=])")
 
 
 def is_injection(text: str) -> bool:
     """Return whether the text speaks to a model, openly or encoded."""
-    return any(map(_speaks, _windows(text))) or any(map(_speaks, _decoded(text)))
+    return _speaks("\n" + text.lower()) or any(map(_speaks, _decoded(text)))
+
+
+def _speaks(text: str) -> bool:
+    """Return whether a window of the text holds a strong sign, or enough different weak ones."""
+    strong = [sign for sign in STRONG if sign.may_stand_in(text)]
+    weak = [sign for sign in WEAK if sign.may_stand_in(text)]
+    if not strong and len(weak) < SIGNS_MIN:
+        return False
+    return any(
+        any(sign.stands_in(window) for sign in strong) or sum(sign.stands_in(window) for sign in weak) >= SIGNS_MIN
+        for window in _windows(text)
+    )
 
 
 def _windows(text: str) -> Iterator[str]:
-    lowered = "\n" + text.lower()
-    yield from (lowered[at : at + WINDOW_CHARS] for at in range(0, max(1, len(lowered) - STEP_CHARS), STEP_CHARS))
-
-
-def _speaks(window: str) -> bool:
-    """Return whether a window holds a strong sign, or enough different weak ones."""
-    if any(sign.stands_in(window) for sign in STRONG):
-        return True
-    possible = [sign for sign in WEAK if any(cue in window for cue in sign.cues)]
-    return len(possible) >= SIGNS_MIN and sum(bool(sign.pattern.search(window)) for sign in possible) >= SIGNS_MIN
+    yield from (text[at : at + WINDOW_CHARS] for at in range(0, max(1, len(text) - STEP_CHARS), STEP_CHARS))
 
 
 def _decoded(text: str) -> Iterator[str]:
     """Yield what is written in base64, in lower case."""
+    if max(map(len, text.split()), default=0) < BASE64_CHARS_MIN:  # most texts; the pattern looks at every character
+        return
     for found in _BASE64.finditer(text):
         plain = found.group().rstrip("=")
         try:

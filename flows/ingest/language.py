@@ -43,8 +43,8 @@ def detect_language(text: str) -> str:
 
 
 def _by_script(sample: str) -> str | None:
-    letters = sum(map(str.isalpha, sample))
-    if not letters or sample.isascii():
+    letters = 0 if sample.isascii() else sum(map(str.isalpha, sample))
+    if not letters:
         return None
     shares = {name: len(re.findall(f"[{chars}]", sample)) / letters for name, chars in _SCRIPTS}
     if shares["ja"] > _KANA_SHARE_MIN and shares["ja"] + shares["zh"] >= _SCRIPT_SHARE_MIN:
@@ -56,7 +56,10 @@ def _by_script(sample: str) -> str | None:
 def _by_stop_words(sample: str) -> str:
     words = Counter(_LETTER_WORD.findall(sample.casefold()))
     total = sum(words.values())
-    hits = sorted(((sum(words[word] for word in stops), language) for language, stops in _STOPS.items()), reverse=True)
+    seen = words.keys()
+    hits = sorted(
+        ((sum(words[word] for word in stops & seen), language) for language, stops in _STOPS.items()), reverse=True
+    )
     (best, language), (second, _) = hits[0], hits[1]
     if total < _WORDS_MIN or best < _STOP_SHARE_MIN * total or best < _LEAD_MIN * second:
         return UNKNOWN

@@ -10,15 +10,17 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from flows.ingest.drafts import Prepared, prepared, to_json
+from flows.ingest.drafts import Prepared, prepared
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, token TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS drafts (key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS drafts (key TEXT PRIMARY KEY, body BLOB NOT NULL);
 """
+_NEW_MAX, _UNWRITTEN_S = 100, 1.0  # a commit per draft costs more than the draft; a kill loses at most these
 _WAIT_S = 30.0
 
 
@@ -39,12 +41,14 @@ class Memory:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.executescript(_SCHEMA)
+        self._new: list[tuple[str, bytes]] = []
+        self._written = monotonic()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._db.commit()
+        self._write()
         self._db.close()
 
     def hashes(self) -> dict[str, tuple[str, str]]:
@@ -67,13 +71,19 @@ class Memory:
         return prepared(json.loads(zlib.decompress(row[0]))) if row else None
 
     def keep(self, key: str, value: Prepared) -> None:
-        """Remember what was prepared under the key."""
-        body = zlib.compress(json.dumps(to_json(value)).encode(), level=1)
-        self._db.execute("INSERT OR REPLACE INTO drafts VALUES (?, ?)", (key, body))
+        """Remember what was prepared under the key, a second from now at the latest."""
+        self._new.append((key, zlib.compress(json.dumps(value, default=vars).encode(), level=1)))
+        if len(self._new) >= _NEW_MAX or monotonic() > self._written + _UNWRITTEN_S:
+            self._write()
+
+    def _write(self) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO drafts VALUES (?, ?)", self._new)
         self._db.commit()
+        self._new, self._written = [], monotonic()
 
     def prune(self, keys: Iterable[str]) -> None:
         """Forget every draft whose key is not among `keys`."""
+        self._write()
         used = set(keys)
         stored = [key for (key,) in self._db.execute("SELECT key FROM drafts")]
         self._db.executemany("DELETE FROM drafts WHERE key = ?", [(key,) for key in stored if key not in used])

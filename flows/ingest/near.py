@@ -6,25 +6,27 @@ their eight smallest hashes are compared. Finding a near-duplicate flags it and 
 """
 
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+
+import numpy as np
 
 _RUN_WORDS = 5
 _SKETCH_SIZE = 64
-_SLICE_RUNS = 10_000
 _PROBES = 8
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 _BUCKET_MAX = 50  # a hash shared by more documents is boilerplate
 
 
 def sketch(text: str) -> tuple[int, ...]:
-    """Return the smallest hashes of the runs of five words of a text, ascending."""
-    words = text.casefold().split()
-    smallest: set[int] = set()
-    for start in range(0, max(len(words) - _RUN_WORDS + 1, 1), _SLICE_RUNS):  # a long text is never hashed as a whole
-        last = min(start + _SLICE_RUNS, max(len(words) - _RUN_WORDS + 1, 1))
-        runs = {" ".join(words[at : at + _RUN_WORDS]) for at in range(start, last)}
-        smallest = set(sorted(smallest | {zlib.crc32(run.encode(errors="replace")) for run in runs})[:_SKETCH_SIZE])
-    return tuple(sorted(smallest))
+    """Return the smallest hashes of the runs of five words of a text, ascending; 32 bits each."""
+    words = np.fromiter(map(zlib.crc32, text.casefold().encode(errors="replace").split()), dtype=np.uint64)
+    size = min(_RUN_WORDS, len(words))
+    runs = np.zeros(len(words) - size + 1, dtype=np.uint64)
+    for offset in range(size):
+        runs = (runs + words[offset : offset + len(runs)]) * _MIX
+        runs ^= runs >> np.uint64(29)
+    return tuple(np.unique(runs >> np.uint64(32))[:_SKETCH_SIZE].tolist())
 
 
 def overlap(one: Sequence[int], other: Sequence[int]) -> float:
@@ -37,12 +39,15 @@ def near_duplicates(sketches: Sequence[Sequence[int]], threshold: float) -> dict
     """Return for each near-duplicate (by position) the first earlier text it resembles."""
     buckets: dict[int, list[int]] = defaultdict(list)
     found: dict[int, int] = {}
+    times = Counter(probe for hashes in sketches for probe in hashes[:_PROBES])
+    shared = {probe for probe, count in times.items() if count > 1}
     for index, hashes in enumerate(sketches):
-        candidates = sorted({other for probe in hashes[:_PROBES] for other in buckets[probe]})
+        probes = [probe for probe in hashes[:_PROBES] if probe in shared]  # mostly none: most texts resemble no other
+        candidates = sorted({other for probe in probes for other in buckets[probe]})
         match = next((other for other in candidates if overlap(hashes, sketches[other]) >= threshold), None)
         if match is not None and threshold < 1:
             found[index] = match
-        for probe in hashes[:_PROBES]:
+        for probe in probes:
             if len(buckets[probe]) < _BUCKET_MAX:
                 buckets[probe].append(index)
     return found

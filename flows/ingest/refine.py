@@ -112,7 +112,7 @@ def _size(text: str, params: IngestParams) -> Iterator[Rejected]:
         yield Rejected("empty", "no_characters")
     if len(text) < params.chars_min:
         yield Rejected("too_short", "chars_min", f"{len(text)} of at least {params.chars_min} characters")
-    longest = max((len(found.group()) for found in _WORD.finditer(text)), default=0)
+    longest = max(map(len, _WORD.findall(text)), default=0)
     if longest > params.word_chars_max:
         yield Rejected("policy", "word_chars_max", f"unbroken word of {longest} characters")
 

@@ -22,6 +22,17 @@ _SECRETS = {
     "url_password": r"\b[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:(?!pass|secret|\*|<|\$|\{|x+@)[^\s:/@]{4,64}@[\w.-]{1,200}",
 }
 _SECRET = {kind: re.compile(pattern) for kind, pattern in _SECRETS.items()}
+_CUES = {  # a text without any of these holds no such secret
+    "private_key": ("PRIVATE KEY",),
+    "openai_key": ("sk-",),
+    "aws_key": ("AKIA", "ASIA"),
+    "github_token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    "slack_token": ("xox",),
+    "google_key": ("AIza",),
+    "stripe_key": ("k_live_",),
+    "token": ("eyJ",),
+    "url_password": ("://",),
+}
 
 _SHINGLE_WORDS = 4
 _STUFFING_WORDS_MIN = 200
@@ -30,7 +41,8 @@ _DISTINCT_SHARE_MIN = 0.2  # prose repeats hardly any run of four words; stuffin
 
 def find_secrets(text: str) -> list[tuple[str, int]]:
     """Return the first secret of each kind as (kind, position in characters), by position."""
-    hits = [(kind, found.start()) for kind, pattern in _SECRET.items() if (found := pattern.search(text))]
+    possible = [kind for kind, cues in _CUES.items() if any(cue in text for cue in cues)]
+    hits = [(kind, found.start()) for kind in possible if (found := _SECRET[kind].search(text))]
     return sorted(hits, key=lambda hit: hit[1])
 
 
@@ -53,5 +65,5 @@ def _is_stuffed(text: str) -> bool:
     words = text.lower().split()
     if len(words) < _STUFFING_WORDS_MIN:
         return False
-    shingles = [tuple(words[at : at + _SHINGLE_WORDS]) for at in range(len(words) - _SHINGLE_WORDS + 1)]
-    return len(set(shingles)) < _DISTINCT_SHARE_MIN * len(shingles)
+    shingles = set(zip(*(words[offset:] for offset in range(_SHINGLE_WORDS)), strict=False))
+    return len(shingles) < _DISTINCT_SHARE_MIN * (len(words) - _SHINGLE_WORDS + 1)

@@ -109,7 +109,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     base.execute("PRAGMA synchronous=NORMAL")  # losing the last answers in a power cut is harmless
     for table in ("completions", "embeddings", "notes"):
         columns = "key BLOB PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL"
-        base.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) WITHOUT ROWID")
+        base.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
     return base
 
 
