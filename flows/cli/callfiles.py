@@ -51,7 +51,8 @@ def import_calls(options: argparse.Namespace) -> int:
     if missing:
         raise InputError(f"{missing[0]!r} is no file. Name files, such as `logs/*.jsonl`.")
     mapping = read_mapping(Path(options.mapping)) if options.mapping else None
-    reader = Reader(utc_now(), load_prices(project), ProviderParams.load(project).calls_privacy)
+    params = ProviderParams.load(project)
+    reader = Reader(utc_now(), load_prices(project), params.calls_privacy, text_chars_max=params.import_text_chars_max)
     report = import_files(project, paths, reader, form=options.format, mapping=mapping, progress=printing())
     values = {
         "records": report.records, "kept": report.kept, "exact_copies": report.copies, "blank_lines": report.blank,

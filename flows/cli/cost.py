@@ -25,7 +25,11 @@ def add_to(commands: Any) -> None:
     _of(_add(verbs, "of", "price one response body", of))
     _show(_add(verbs, "show", "sum the calls log by model, release, prompt, step, use_case, provider or day", show))
     bill = _add(verbs, "reconcile", "compare the log with a provider's bill, to the cent", reconcile)
-    bill.add_argument("bill", metavar="BILL.csv", help="an amount (cost_usd), and any of day, model, provider")
+    bill.add_argument(
+        "bill",
+        metavar="BILL",
+        help="CSV: an amount (cost_usd), and any of day, model, provider; or a cost export's JSON",
+    )
     prices = _add(verbs, "prices", "turn a history of price changes into own dated prices", prices_from)
     prices.add_argument("history", metavar="FILE", help="CSV or Parquet: snapshot_date, model, …_cost_per_mtok")
     prices.add_argument("--source", required=True, metavar="TEXT", help="where the history comes from")
@@ -115,13 +119,14 @@ def show(options: argparse.Namespace) -> int:
     from flows.provider.prices import price_of_model
 
     project, own = Project.open(options.project), _own(options)
+    params = ForecastParams.load(project)
     compact(project)
     until = options.until + timedelta(days=1) if options.until else None
     calls = read_calls(project, since=options.since, until=until, columns=NEEDED)
     by = [name.strip() for name in options.by.split(",") if name.strip()]
     found = spending(
         calls, by, lambda who, model, when, size: price_of_model(who, model, when, own=own, input_tokens=size),
-        own_use_cases=ForecastParams.load(project).own_use_cases, documents=documents_of(project),
+        own_use_cases=params.own_use_cases, documents=documents_of(project), outlier_factor=params.outlier_factor,
     )  # fmt: skip
     _print(options, asdict(found) | {"by": by}, [])
     if not options.json:
@@ -141,6 +146,9 @@ def _show_text(found: Any, by: list[str]) -> None:
     for row in found.outliers:
         times = f"{row['times']:,} times its price" if row["times"] else "far beyond its model's median"
         output.line(f"  outlier, in the total but in no mean: call {row['call_id']} ${row['cost_usd']} ({times})")
+    if left := found.bills_left_out["rows"]:
+        cost = found.bills_left_out["cost_usd"]
+        output.line(f"  not in the total: {left} line(s) of cost exports, ${cost}, on days whose calls are logged")
     for name, row in found.other_currencies.items():
         output.line(f"  not in the total: {row['cost']} {name} of {row['calls']} call(s)")
 
@@ -161,7 +169,7 @@ def reconcile(options: argparse.Namespace) -> int:
     bill = read_bill(Path(options.bill))
     project = Project.open(options.project)
     compact(project)
-    columns = ("provider", "request_model", "response_model", "cost_usd")
+    columns = ("provider", "request_model", "response_model", "step", "cost_usd")
     found = compare(read_calls(project, columns=columns), bill)
     rows = [*found["rows"]] if len(found["rows"]) <= SHOWN else [r for r in found["rows"] if r["reason"] != "agrees"]
     lines = [(" / ".join(row[key] for key in found["keys"]) or "all", _bill_line(row)) for row in rows[:SHOWN]]

@@ -8,7 +8,7 @@ row is priced at its day, and stays unpriced where nobody knows the price.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -16,20 +16,24 @@ from typing import Any
 from flows.core.calls import Privacy
 from flows.core.ids import canonical_json, content_id, sha256
 from flows.provider.outcomes import Tokens, clean, redact
-from flows.provider.prices import BATCH_SHARE, OwnPrices, Price, cost_usd, maker_of, price_of_model
+from flows.provider.prices import OwnPrices, Price, batched, cost_usd, maker_of, price_of_model
 
 FIELDS = (
     "id", "time", "provider", "model", "response_model", "input_tokens", "cached_input_tokens", "output_tokens",
-    "reasoning_tokens", "cache_write_tokens", "cost", "currency", "operation", "step", "use_case", "conversation_id",
+    "reasoning_tokens", "cache_write_tokens", "audio_input_tokens", "audio_output_tokens", "image_input_tokens",
+    "image_output_tokens", "cost", "currency", "operation", "step", "use_case", "conversation_id",
     "release_id", "prompt_id", "prompt", "completion", "latency_ms", "time_to_first_token_ms", "finish_reason",
     "status", "error",
 )  # fmt: skip
 REQUIRED = ("id", "time", "model", "input_tokens")
-COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "cache_write_tokens")
+COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+OTHER_COUNTS = (  # without a column of their own: they decide the price and stand in `metadata`
+    "cache_write_tokens", "audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens",
+)  # fmt: skip
+BILL = "cost_export"  # the step of a row that is a line of a bill: an amount of a day, no request
 COUNT_MAX = 2**53
 FIRST_DAY = datetime(2015, 1, 1, tzinfo=UTC)  # older times are a broken clock: nobody sold calls then
 CLOCK_SKEW = timedelta(days=1)
-TEXT_CHARS_MAX = 20_000  # of a prompt; the rest is kept as its hash and length
 LARGE_REQUEST = 100_000  # no model's price depends on sizes below
 GOOD = {"ok", "success", "succeeded", "completed", "200", "default", "unset", ""}
 
@@ -50,6 +54,7 @@ class Reader:
     own: OwnPrices = ()
     privacy: Privacy = "full"
     text_numbers: bool = False
+    text_chars_max: int = 20_000  # of a prompt or completion; the rest is kept as its hash and length
 
     def row(self, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of the calls contract and `row`, the hash of the record, which `metadata` carries too.
@@ -61,19 +66,20 @@ class Reader:
         Raises:
             RejectedError: The record is no call.
         """
-        for name in REQUIRED:
+        bill = fields.get("step") == BILL
+        for name in REQUIRED if not bill else (*REQUIRED[:-1], "cost"):
             if fields.get(name) in (None, ""):
                 raise RejectedError("missing_field", name)
         when, model = self._time(fields["time"]), self._name(fields, "model")
         counts = {name: self._count(fields.get(name), name) for name in COUNTS}
-        if (counts["cached_input_tokens"] or 0) + (counts["cache_write_tokens"] or 0) > (counts["input_tokens"] or 0):
+        others = {name: self._count(fields.get(name), name) or 0 for name in OTHER_COUNTS}
+        if (counts["cached_input_tokens"] or 0) + others["cache_write_tokens"] > (counts["input_tokens"] or 0):
             raise RejectedError("inconsistent", "cached tokens beyond input_tokens")
         provider = str(fields.get("provider") or "") or maker_of(model) or "unknown"
         operation = fields.get("operation") or ("embeddings" if "embed" in model else "chat")
-        cost, money = self._cost(fields, provider, model, when, counts, operation)
-        written = counts.pop("cache_write_tokens")
+        cost, money = self._cost(fields, _price_key(provider, model, when), counts | others, operation)
         texts, cut = self._texts(fields)
-        cut |= {"cache_write_tokens": written} if written else {}
+        cut |= {name: count for name, count in others.items() if count}
         kept = {name: _plain(value) for name, value in extra.items() if isinstance(value, str | int | float | bool)}
         row = row_hash(fields, extra)
         kept |= money | cut | {"imported_id": _plain(str(fields["id"])), "row": row}
@@ -130,9 +136,8 @@ class Reader:
         return int(value)
 
     def _cost(
-        self, fields: Mapping[str, Any], provider: str, model: str, when: datetime, counts: Mapping[str, int | None],
-        operation: str,
-    ) -> tuple[float | None, dict[str, str]]:  # fmt: skip
+        self, fields: Mapping[str, Any], key: tuple[str, str, date], counts: Mapping[str, int | None], operation: str
+    ) -> tuple[float | None, dict[str, str]]:
         amount = _amount(fields.get("cost"))
         currency = str(fields.get("currency") or "USD").strip().upper()
         if currency != "USD":
@@ -140,11 +145,10 @@ class Reader:
         if amount is not None:
             return float(amount), {}
         size = counts["input_tokens"] or 0
-        price = _price(provider, model, when.date(), size if size > LARGE_REQUEST else 0, self.own)
-        cached, written = counts["cached_input_tokens"] or 0, counts["cache_write_tokens"] or 0
-        tokens = Tokens(size, counts["output_tokens"] or 0, cached=cached, cache_write=written)
-        cost = cost_usd(tokens, price)
-        return (cost * BATCH_SHARE if cost is not None and operation == "batch" else cost), {}
+        price = _price(*key, size if size > LARGE_REQUEST else 0, self.own)
+        named = {name.removesuffix("_tokens"): count or 0 for name, count in counts.items()}
+        tokens = Tokens(**{_TOKEN_NAMES.get(name, name): count for name, count in named.items()})
+        return cost_usd(tokens, batched(price) if operation == "batch" else price), {}
 
     def _texts(self, fields: Mapping[str, Any]) -> tuple[dict[str, str | None], dict[str, Any]]:
         texts: dict[str, str | None] = {}
@@ -157,12 +161,13 @@ class Reader:
             elif self.privacy == "hashed":
                 texts[name] = f"sha256:{sha256(clean(text))}"
             else:
-                texts[name] = clean(text)[:TEXT_CHARS_MAX]
-                if len(text) > TEXT_CHARS_MAX:
+                texts[name] = clean(text)[: self.text_chars_max]
+                if len(text) > self.text_chars_max:
                     cut |= {f"{name}_chars": len(text), f"{name}_sha256": sha256(clean(text))}
         return texts, cut
 
 
+_TOKEN_NAMES = {"cached_input": "cached"}
 OPTIONAL_WORDS = ("conversation_id", "release_id", "response_model", "prompt_id", "finish_reason")
 
 
@@ -214,7 +219,11 @@ def _amount(value: Any) -> Decimal | None:
     return amount
 
 
+def _price_key(provider: str, model: str, when: datetime) -> tuple[str, str, date]:
+    return "" if provider == "unknown" else provider, model, when.date()
+
+
 @lru_cache(maxsize=65_536)
-def _price(provider: str, model: str, day: Any, size: int, own: OwnPrices) -> Price | None:
+def _price(provider: str, model: str, day: date, size: int, own: OwnPrices) -> Price | None:
     when = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return price_of_model("" if provider == "unknown" else provider, model, when, own=own, input_tokens=size)
+    return price_of_model(provider, model, when, own=own, input_tokens=size)

@@ -6,13 +6,15 @@ the output. A record that is no model call (a span of a database, a trace's head
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from flows.core.errors import InputError, ParamsError, did_you_mean
 from flows.core.ids import content_id
 from flows.core.params import read_yaml
-from flows.forecast.callrow import FIELDS, RejectedError
+from flows.forecast.callrow import BILL, FIELDS, RejectedError
+from flows.provider.outcomes import Tokens
 from flows.provider.usage import usage_from_body
 
 Fields = dict[str, Any]
@@ -112,9 +114,15 @@ def body(provider: str) -> Form:
             "response_model": inner.get("model"), "input_tokens": tokens.input, "cached_input_tokens": tokens.cached,
             "output_tokens": tokens.output, "reasoning_tokens": tokens.reasoning,
             "cache_write_tokens": tokens.cache_write, "operation": "batch" if "custom_id" in record else None,
-        }, {}  # fmt: skip
+        } | _heard_and_seen(tokens), {}  # fmt: skip
 
     return read
+
+
+def _heard_and_seen(tokens: Tokens) -> Fields:
+    """Return the audio and image tokens of a body that has some."""
+    names = ("audio_input", "audio_output", "image_input", "image_output")
+    return {f"{name}_tokens": count for name in names if (count := getattr(tokens, name))}
 
 
 def _response(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -125,16 +133,17 @@ def _response(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _buckets(record: Mapping[str, Any], provider: str) -> Found:
-    """Yield one row per bucket and result of a usage export; the row stands for all requests it sums."""
+    """Yield one row per bucket and result of a usage or cost export; the row stands for all requests it sums."""
     for bucket in record["data"]:
         start = bucket.get("start_time") or bucket.get("starting_at")
         for result in bucket.get("results", []):
+            named = {key: value for key, value in result.items() if isinstance(value, str) and value}
             if "amount" in result:
-                raise RejectedError("not_a_call", "a cost export: use `llmops cost reconcile`")
+                yield _billed(start, result, named, provider), {}
+                continue
             written = sum((result.get("cache_creation") or {}).values())
             cached = result.get("input_cached_tokens", result.get("cache_read_input_tokens")) or 0
             beside = result.get("uncached_input_tokens")
-            named = {key: value for key, value in result.items() if isinstance(value, str) and value}
             yield {
                 "id": content_id("bucket", provider, start, named), "time": moment(start), "provider": provider,
                 "model": result.get("model"), "cached_input_tokens": cached,
@@ -142,6 +151,27 @@ def _buckets(record: Mapping[str, Any], provider: str) -> Found:
                 "output_tokens": result.get("output_tokens", 0), "cache_write_tokens": written, "step": "usage_export",
                 "operation": "batch" if result.get("batch") else None,
             }, {"requests": result.get("num_model_requests")}  # fmt: skip
+
+
+def _billed(start: Any, result: Mapping[str, Any], named: Mapping[str, str], provider: str) -> Fields:
+    """Return a line of a bill: an amount on a day, without tokens. Anthropic counts in cents, OpenAI in dollars."""
+    amount: Any = result["amount"]
+    money = amount if isinstance(amount, Mapping) else {"value": amount, "currency": result.get("currency")}
+    value = cents(money.get("value")) if provider == "anthropic" else money.get("value")
+    line = {key: value for key, value in named.items() if key != "amount"}
+    model = result.get("model") or str(result.get("line_item") or "").split(",")[0].strip() or "other"
+    return {
+        "id": content_id("cost", provider, start, line), "time": moment(start), "provider": provider, "model": model,
+        "cost": value, "currency": money.get("currency"), "step": BILL, "use_case": "bill",
+    }  # fmt: skip
+
+
+def cents(value: Any) -> Any:
+    """Return a decimal text of cents as dollars; anything else as it came, to be judged later."""
+    try:
+        return str(Decimal(value).scaleb(-2)) if isinstance(value, str) else value
+    except InvalidOperation:
+        return value
 
 
 def litellm(record: Mapping[str, Any]) -> Found:

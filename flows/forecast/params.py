@@ -84,6 +84,9 @@ class ForecastParams(Section):
     calls_priced_gap: float = Field(
         0.1, gt=0, le=10, description="Note when logged cost and tokens x price differ by more than this share."
     )
+    outlier_factor: float = Field(
+        10.0, gt=1, le=1e6, description="A logged cost beyond this times tokens x price is an outlier, in no mean."
+    )
     anomaly_watch_days: int = Field(28, ge=1, le=366, description="Newest days in which anomalies are looked for.")
     anomaly_reference_days: int = Field(28, ge=8, le=366, description="Days before them that say what is usual.")
     anomaly_sd_min: float = Field(

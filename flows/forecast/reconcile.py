@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.core.errors import ContractError, InputError
+from flows.forecast.callfiles import form_of, lines
+from flows.forecast.callrow import BILL
 from flows.forecast.spending import NOBODY, exact
 
 if TYPE_CHECKING:
@@ -38,18 +40,13 @@ class Bill:
 
 
 def read_bill(path: Path) -> Bill:
-    """Read a bill.
+    """Read a bill: a CSV file, or the JSON of OpenAI's or Anthropic's cost endpoint.
 
     Raises:
         InputError: The file cannot be read or holds no row.
         ContractError: It has no amount, or some amount is no number; names the lines.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            rows, header = list(reader), list(reader.fieldnames or [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name!r} cannot be read ({type(error).__name__}). Give a CSV file in UTF-8.") from None
+    rows, header = _exported(path) if path.suffix.lower() in (".json", ".jsonl") else _csv(path)
     columns = {part: next((name for name in names if name in header), None) for part, names in NAMES.items()}
     if columns["amount"] is None:
         raise ContractError(f"{path.name!r} names no amount. Its header needs one of {', '.join(NAMES['amount'])}.")
@@ -57,6 +54,30 @@ def read_bill(path: Path) -> Bill:
         raise InputError(f"{path.name!r} holds no row. Export the bill again.")
     keys = tuple(part for part in ("day", "provider", "model") if columns[part])
     return _sum(path, rows, columns, keys)
+
+
+def _csv(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            return list(reader), list(reader.fieldnames or [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path.name!r} cannot be read ({type(error).__name__}). Give a CSV file in UTF-8.") from None
+
+
+def _exported(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the lines of a cost export as rows of a bill."""
+    rows: list[dict[str, str]] = []
+    for item in lines(path):
+        record = item.value
+        if not isinstance(record, Mapping) or not isinstance(record.get("data"), list):
+            raise ContractError(f"{path.name!r} is no cost export: record {item.number} has no list called 'data'.")
+        for fields, _ in form_of("auto", record, None)(record):
+            if fields.get("step") != BILL:
+                raise ContractError(f"{path.name!r} is a usage export. Give the JSON of the cost endpoint.")
+            named = {"day": str(fields["time"])[:10], "provider": fields["provider"], "model": fields["model"]}
+            rows.append(named | {"amount": str(fields["cost"]), "currency": str(fields["currency"] or "USD")})
+    return rows, ["day", "provider", "model", "amount", "currency"]
 
 
 def _sum(path: Path, rows: Sequence[Mapping[str, str]], columns: Mapping[str, Any], keys: tuple[str, ...]) -> Bill:
@@ -91,13 +112,14 @@ def reconcile(calls: "pd.DataFrame", bill: Bill) -> dict[str, Any]:
     """Compare the log with a bill.
 
     Args:
-        calls: By the calls contract; on a bill with days, only calls of its first to its last day count.
+        calls: By the calls contract; on a bill with days, only calls of its first to its last day count. Imported
+            lines of bills are no calls and are left out.
         bill: The bill.
 
     Returns:
         `rows` with billed, logged, difference (billed - logged, cents) and a likely reason; `total`; `agrees`.
     """
-    logged, unpriced = _logged(calls, bill)
+    logged, unpriced = _logged(calls[calls["step"] != BILL], bill)
     rows = []
     for key in sorted({*bill.amounts, *logged, *unpriced}):
         billed, found = bill.amounts.get(key, Decimal(0)), logged.get(key, Decimal(0))

@@ -3,6 +3,7 @@
 Money is summed in decimal from the logged numbers, so that no order of rows changes a cent. A call without a cost is
 unpriced and counted apart, never free. A call whose logged cost is far beyond tokens x price is an outlier (a real
 log has one of 791,000 times its price): it stays in the sum, because it was logged, but is named, and no mean uses it.
+A line of an imported cost export stands for the calls of its day: it counts only where none of them is in the log.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.core.errors import UsageError, did_you_mean
 from flows.core.project import Project
+from flows.forecast.callrow import BILL
 from flows.provider.outcomes import Tokens
 from flows.provider.prices import MTOK, Price, cost_usd
 
@@ -29,7 +31,6 @@ NEEDED = (
     "operation", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd", "metadata",
 )  # fmt: skip
 LARGE = 10**9  # input tokens of a request in the dearest tier
-OUTLIER_FACTOR = 10.0  # no discount, tier or rounding moves a cost this far from tokens x price
 PICO = Decimal("1e-12")  # beyond it, a logged float holds the noise of its own arithmetic
 NOBODY = "none"
 ANSWERING = "answer"  # the step that answers a user
@@ -46,11 +47,13 @@ class Spending:
     units: dict[str, Any]
     outliers: list[dict[str, Any]]
     other_currencies: dict[str, dict[str, Any]]
+    bills_left_out: dict[str, Any]
 
 
 def spending(
-    calls: "pd.DataFrame", by: Sequence[str], price_of: PriceOf, *, own_use_cases: Sequence[str], documents: int | None
-) -> Spending:
+    calls: "pd.DataFrame", by: Sequence[str], price_of: PriceOf, *, own_use_cases: Sequence[str],
+    documents: int | None, outlier_factor: float,
+) -> Spending:  # fmt: skip
     """Sum the log.
 
     Args:
@@ -59,6 +62,7 @@ def spending(
         price_of: (provider, model, month's first moment, input tokens) -> price; finds outliers.
         own_use_cases: Use cases of our own work, whose answers nobody asked for.
         documents: Documents in the index, for the cost of one; None = unknown.
+        outlier_factor: A cost beyond this times tokens x price is an outlier; no discount or tier goes so far.
 
     Raises:
         UsageError: A dimension does not exist.
@@ -69,7 +73,10 @@ def spending(
             f"there is no dimension {wrong[0]!r}.{did_you_mean(wrong[0], COLUMNS)} Use {', '.join(COLUMNS)}."
         )
     counts = ["input_tokens", "cached_input_tokens", "output_tokens"]
-    calls = calls.assign(**calls[counts].fillna(0), outlier=_outliers(calls, price_of))
+    twice = _billed_twice(calls)
+    left_out, calls = calls[twice], calls[~twice]
+    calls = calls.assign(**calls[counts].fillna(0))
+    calls = calls.assign(outlier=_outliers(calls, price_of, outlier_factor))
     odd = calls[calls["outlier"]]
     return Spending(
         groups=_groups(calls, by),
@@ -77,7 +84,16 @@ def spending(
         units=_units(calls, own_use_cases, documents),
         outliers=[_named(row, price_of) for row in odd.head(20).to_dict("records")],
         other_currencies=_currencies(calls),
+        bills_left_out={"rows": len(left_out), "cost_usd": plain(exact(left_out["cost_usd"].dropna()))},
     )
+
+
+def _billed_twice(calls: "pd.DataFrame") -> "pd.Series[bool]":
+    """Return which lines of cost exports lie on a day of a provider whose calls are in the log themselves."""
+    line = calls["step"] == BILL
+    day = calls["provider"].astype(object) + "/" + calls["started_at"].dt.strftime("%Y-%m-%d")
+    twice: pd.Series[bool] = line & day.isin(set(day[~line & calls["cost_usd"].notna()]))
+    return twice
 
 
 def summed(calls: "pd.DataFrame") -> dict[str, Any]:
@@ -125,14 +141,14 @@ def _key(calls: "pd.DataFrame", name: str) -> "pd.Series[str]":
     return text.rename(name)
 
 
-def _outliers(calls: "pd.DataFrame", price_of: PriceOf) -> "pd.Series[bool]":
+def _outliers(calls: "pd.DataFrame", price_of: PriceOf, factor: float) -> "pd.Series[bool]":
     """Return which costs lie beyond the factor from tokens x price, or from their model's median without a price."""
     fed, made = calls["input_tokens"].astype("float64"), calls["output_tokens"].astype("float64")
     per_token = (calls["cost_usd"] / (fed + made)).where(fed + made > 0)
     usual = per_token.groupby([calls["provider"], calls["request_model"]]).transform("median") * (fed + made)
     rates = _dearest_rates(calls, price_of)
     priced = fed * rates["fed"] + made * rates["made"]
-    ceiling = OUTLIER_FACTOR * priced.where(priced > 0, usual)
+    ceiling = factor * priced.where(priced > 0, usual)
     return (calls["cost_usd"] > ceiling).fillna(False).astype(bool)  # nothing to compare with: no outlier
 
 

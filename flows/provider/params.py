@@ -98,6 +98,9 @@ class ProviderParams(Section):
     calls_privacy: Literal["full", "hashed", "none"] = Field(
         "full", description="What the calls log keeps of prompts and completions."
     )
+    import_text_chars_max: int = Field(
+        20_000, ge=0, le=10_000_000, description="Of an imported prompt or completion; the rest is its hash and length."
+    )
     budget_usd_per_run: float | None = Field(5.0, ge=0, le=1e6, description="Most a run may spend; null = no limit.")
     budget_usd_per_day: float | None = Field(None, ge=0, le=1e6, description="Most a UTC day may cost.")
     budget_usd_per_month: float | None = Field(None, ge=0, le=1e7, description="Most a UTC month may cost.")
