@@ -4,7 +4,7 @@ The detector is the project's e-CUSUM (`flows.stats.ecusum`) on one-day-ahead lo
 the weeks before the watched days as reference. The budget of false alarms is shared by all series.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,3 +58,18 @@ def alarms(past: Past, ids: Sequence[str], days: "pd.DatetimeIndex", params: For
                     }
                 )
     return sorted(found, key=lambda alarm: (alarm["ds"], alarm["unique_id"]))
+
+
+def said(alarms: Sequence[Mapping[str, Any]], shown: int = 5) -> list[str]:
+    """Return the alarms as sentences, one per series and direction, the newest first; at most `shown` and a rest."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for alarm in alarms:
+        groups.setdefault((alarm["unique_id"], alarm["direction"]), []).append(alarm)
+    newest = sorted(groups.items(), key=lambda item: item[1][-1]["ds"], reverse=True)
+    lines = [
+        f"anomaly: {name} went {direction} on {rows[0]['ds']}, {rows[0]['ratio']:g} times what was expected that day"
+        + (f" (alarms until {rows[-1]['ds']})" if len(rows) > 1 else "")
+        for (name, direction), rows in newest[:shown]
+    ]
+    rest = len(groups) - len(lines)
+    return [*lines, *([f"anomaly: {rest} more series"] if rest > 0 else [])]

@@ -64,8 +64,9 @@ def forecast_file(options: argparse.Namespace) -> dict[str, Any]:
     if options.events:
         values["events"] = [event.model_dump() for event in read_events(Path(options.events))]
     params = ForecastParams.parse(values, where="the command line")
-    usage = read_usage(Path(options.usage), now=utc_now())
-    table = frame.read(usage.rows, params)
+    now = utc_now()
+    usage = read_usage(Path(options.usage), now=now)
+    table = frame.read(usage.rows, params, notes=usage.notes, now=now)
     days = horizon_days(table, params.horizon_days)
     if options.prices:
         rates = frame.rates_of(table, days, read_price_table(Path(options.prices)))
@@ -93,6 +94,8 @@ def _library_rates(table: Usage, keys: Any, days: Any) -> tuple[FloatArray, str]
 
 
 def _text(found: dict[str, Any]) -> str:
+    from flows.forecast.anomalies import said
+
     total, lines = found["total"], []
     lines.append(f"after {found['as_of']}: {_amount(total['mean'])} in all ({found['unit']})")
     for level in (80, 95):
@@ -105,6 +108,7 @@ def _text(found: dict[str, Any]) -> str:
     largest = sorted(sums, key=lambda name: (-sum(sums[name]), name))
     lines += [f"  {name}: {_amount(sum(sums[name])) if sums[name] else 'unpriced'}" for name in largest[:SHOWN]]
     lines += [f"  … and {len(sums) - SHOWN} more; --json has all"] if len(sums) > SHOWN else []
+    lines += [f"  {line}" for line in said(found["anomalies"])]
     return "\n".join([*lines, *(f"  note: {note}" for note in found["notes"])])
 
 

@@ -3,7 +3,8 @@
 No project is needed: a frame of `ds, unique_id, y` goes in, plain JSON values come out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,8 +71,17 @@ def look(table: Usage, rates: FloatArray, *, budget_usd: float | None, params: F
     }
 
 
-def read(usage: "pd.DataFrame", params: ForecastParams) -> Usage:
-    """Return the amounts of each UTC day; see `run_on_frame` for the columns and the errors."""
+def read(
+    usage: "pd.DataFrame", params: ForecastParams, *, notes: Sequence[str] = (), now: datetime | None = None
+) -> Usage:
+    """Return the amounts of each UTC day; see `run_on_frame` for the columns and the errors.
+
+    Args:
+        usage: The rows.
+        params: How long a silence parts them.
+        notes: What was left out before, for whoever must read why nothing remains.
+        now: With it, an only day that is over by the clock counts as complete.
+    """
     import pandas as pd
 
     _require(usage, COLUMNS, "usage")
@@ -79,9 +89,12 @@ def read(usage: "pd.DataFrame", params: ForecastParams) -> Usage:
         raise InputError("the usage table has no rows. Give columns ds, unique_id, y with at least one day.")
     frame = usage.assign(ds=pd.to_datetime(usage["ds"], utc=True), y=pd.to_numeric(usage["y"], errors="coerce"))
     day = frame["ds"].dt.floor("D")
-    table = daily(frame, open_day=None if (day == frame["ds"]).all() else day.max(), gap_days_max=params.gap_days_max)
+    by_day = bool((day == frame["ds"]).all())
+    over = now is not None and day.nunique() == 1 and day.iloc[0].date() < now.date()
+    table = daily(frame, open_day=None if by_day or over else day.max(), gap_days_max=params.gap_days_max)
     if table is None:
-        raise InputError("the usage table has no complete UTC day yet. Wait for the first day to end.")
+        left_out = f" ({'; '.join(notes)})" if notes else ""
+        raise InputError(f"the usage table has no complete UTC day yet{left_out}. Wait for the first day to end.")
     return table
 
 

@@ -73,7 +73,7 @@ def token_rows(calls: "pd.DataFrame", own_use_cases: Sequence[str]) -> TokenRows
     parts = {"input": tokens["input_tokens"] - cached, "cached_input": cached, "output": tokens["output_tokens"]}
     name = known["use_case"].str.cat(_model_names(known), sep="/")
     long = [pd.DataFrame({"ds": known["started_at"], "name": name, "type": kind, "y": y}) for kind, y in parts.items()]
-    rows = pd.concat(long, ignore_index=True).query("y > 0")
+    rows = pd.concat(long, ignore_index=True).query("y > 0 or type == 'input'")  # a failed call is usage of 0
     rows = rows.assign(unique_id=rows["name"] + "/" + rows["type"])
     keys = _keys(known.assign(name=name, size=tokens["input_tokens"]), rows.drop_duplicates("unique_id"))
     return TokenRows(rows[["ds", "unique_id", "y"]], keys, tuple(notes))

@@ -1,11 +1,14 @@
 """Turn a usage file of unknown quality into rows the forecast can trust, and say what was left out.
 
 Two shapes are read: amounts (`ds, unique_id, y`) and calls (`started_at, request_model, input_tokens,
-output_tokens` and whatever else the calls log has). The policy for bad rows:
+output_tokens` and whatever else the calls log has, under its own or another tool's well-known names). Logged costs
+of calls are not read: tokens x price is forecast. The policy for bad rows:
 
 - what is unreadable, negative, missing, not finite or beyond 2^53 is set aside, counted and named by line;
 - equal rows with one key (series and time; or call_id) count once; of unequal ones the last amount is the restated one,
   while calls contradict each other and are set aside;
+- amounts in another currency than the rest are set aside: nothing here converts;
+- times without a zone are UTC, and it is said;
 - rows ahead of the clock after more than a week without any are set aside: one of them would stretch the history;
 - a daily total that was set aside is unknown, not zero: it is read as the mean of the same weekday around it.
 """
@@ -18,7 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flows.core.errors import ContractError, InputError
+from flows.forecast.callrow import FIRST_DAY
 from flows.forecast.frame import COLUMNS
+from flows.forecast.mappings import ALIASES
 from flows.forecast.rowfile import SetAside, read_rows
 from flows.forecast.series import BoolArray, FloatArray, SeriesKey, token_rows
 
@@ -26,9 +31,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CALL_COLUMNS = ("started_at", "request_model", "input_tokens", "output_tokens")
+OUR_NAMES = {"id": "call_id", "time": "started_at", "model": "request_model"}  # where the mappings say it otherwise
 DEFAULTS = {"use_case": "answer", "provider": "", "cached_input_tokens": "0"}
 AMOUNT_MAX = float(2**53)  # whole numbers above are not exact
 WEEK_DAYS = 7
+ZONE = r"(?i)(?:z|utc|gmt|[+-]\d\d:?\d\d)\s*$"
 NOT_NUMBERS = {"", "nan", "null", "none"}
 
 
@@ -55,17 +62,36 @@ def read_usage(path: Path, *, now: datetime) -> UsageFile:
     aside = SetAside()
     table = read_rows(path, aside)
     if set(COLUMNS) <= set(table.columns):
-        found = _amounts(table, aside, now)
-    elif set(CALL_COLUMNS) <= set(table.columns):
-        found = _calls(table, aside, now)
+        found = _amounts(_one_currency(table, aside), aside, now)
+    elif set(CALL_COLUMNS) <= set((calls := _named(table)).columns):
+        found = _calls(calls, aside, now)
     else:
         raise ContractError(
             f"{path.name!r} has columns {sorted(set(table.columns) - {'line'})[:12]}. Give {', '.join(COLUMNS)}, or "
             f"those of calls: {', '.join(CALL_COLUMNS)} (separated by commas)."
         )
     if found.rows.empty:
-        raise InputError(f"{path.name!r} holds no usable row. {'; '.join(aside.notes()) or 'It is empty'}.")
+        raise InputError(f"{path.name!r} holds no usable row. {'; '.join(aside.notes()) or 'No row counts anything'}.")
     return UsageFile(found.rows, found.keys, (*aside.notes(), *found.notes))
+
+
+def _named(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return calls under our column names; the first well-known name that is there counts."""
+    new: dict[str, str] = {}
+    for field_name, names in ALIASES.items():
+        ours = OUR_NAMES.get(field_name, field_name)
+        if ours not in table.columns and (theirs := next((name for name in names if name in table.columns), None)):
+            new[theirs] = ours
+    return table.rename(columns=new)
+
+
+def _one_currency(table: "pd.DataFrame", aside: SetAside) -> "pd.DataFrame":
+    """Return the rows in dollars, or else in the currency of most rows, when a column says which."""
+    if "currency" not in table.columns:
+        return table
+    currency = table["currency"].str.strip().str.upper().replace("", "USD")
+    kept = "USD" if (currency == "USD").any() else str(currency.mode().min())
+    return _without(table, currency != kept, f"in another currency than {kept}", aside)
 
 
 def _amounts(table: "pd.DataFrame", aside: SetAside, now: datetime) -> UsageFile:
@@ -94,8 +120,11 @@ def _amounts(table: "pd.DataFrame", aside: SetAside, now: datetime) -> UsageFile
 
 def _calls(table: "pd.DataFrame", aside: SetAside, now: datetime) -> UsageFile:
     table = table.assign(**{name: text for name, text in DEFAULTS.items() if name not in table.columns})
-    table = _timed(table, "started_at", aside, now)
-    table = _without(table, table["request_model"].str.strip() == "", "no request_model", aside)
+    zoned = table["started_at"].str.contains(ZONE).to_numpy()
+    table = _timed(table.assign(zoned=zoned), "started_at", aside, now)
+    table = _without(table, table["started_at"] < FIRST_DAY, f"before {FIRST_DAY:%Y}", aside)
+    naive = int((~table["zoned"]).sum())
+    table = _without(table.drop(columns="zoned"), table["request_model"].str.strip() == "", "no request_model", aside)
     for name in ("input_tokens", "output_tokens", "cached_input_tokens"):
         text = table[name].where(table[name].str.strip() != "", "0") if name != "input_tokens" else table[name]
         amounts, reasons = _numbers(text)
@@ -104,6 +133,8 @@ def _calls(table: "pd.DataFrame", aside: SetAside, now: datetime) -> UsageFile:
             aside.add(f"{name} {reason}", table["line"][reasons == reason].tolist())
         table = table.assign(**{name: amounts})[reasons == ""]
     table, notes = _once(table, aside)
+    if naive:
+        notes.append(f"{naive} time(s) without a zone read as UTC")
     found = token_rows(table, ())
     return UsageFile(found.rows, found.keys, (*notes, *found.notes))
 
