@@ -193,13 +193,13 @@ def numbers(name: str, column: str, values: Sequence[Any]) -> FloatArray:
 
 def _number(value: Any) -> float | None:
     text = text_of(value).strip().lower()
-    if not text:
-        return np.nan
+    if not text or text in WORDS:
+        return WORDS.get(text, np.nan)
     try:
-        number = WORDS.get(text, value if isinstance(value, int | float) else float(text))
+        number = float(text)
     except ValueError:
         return None
-    return float(number) if np.isfinite(number) else None
+    return number if np.isfinite(number) else None
 
 
 def refuse(name: str, column: str, wrong: Sequence[bool], what: str, action: str) -> None:
