@@ -23,6 +23,7 @@ from benchmarks.privacy_numbers import MADE
 from flows.ingest.injection import is_injection
 from flows.ingest.pii import KINDS
 from flows.ingest.privacy import find_pii
+from flows.ingest.toxicity import is_toxic
 
 Spans = list[tuple[int, int, str]]
 Finder = Callable[[str], Spans]
@@ -161,7 +162,17 @@ def injections(data: Path) -> dict[str, tuple[int, int]]:
     return {name: (sum(map(is_injection, texts)), len(texts)) for name, texts in groups.items()}
 
 
+def toxic_texts(data: Path) -> dict[str, tuple[int, int]]:
+    """Return (flagged for words of abuse, texts) by what people say of the texts and by collection."""
+    toxic = pd.read_parquet(data / "14_toxicity" / "toxicity.parquet")
+    named = toxic["toxic"].map({1: "toxic: ", 0: "not toxic: "}) + toxic["source"].str.rpartition("/")[2]
+    groups = {name: rows.tolist() for name, rows in toxic["text"].groupby(named)}
+    groups["encyclopaedia"] = pd.read_parquet(data / "02_wiki_rag" / "passages.parquet")["text"].tolist()
+    return {name: (sum(map(is_toxic, texts)), len(texts)) for name, texts in groups.items()}
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     print_personal_data(folder)
     print_table("texts", "flagged", rows=[[name, share(*counts)] for name, counts in injections(folder).items()])
+    print_table("texts", "abuse", rows=[[name, share(*counts)] for name, counts in toxic_texts(folder).items()])

@@ -20,6 +20,7 @@ from flows.ingest.plain import first_heading
 from flows.ingest.privacy import screen_pii
 from flows.ingest.releases import ACCESS_RULE, LABEL_RULE, Lifted
 from flows.ingest.screening import find_secrets, suspicions
+from flows.ingest.toxicity import is_toxic
 
 _TITLE_CHARS_MAX = 200
 _WORD = re.compile(r"\w+")
@@ -84,7 +85,7 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, li
     policy = {kind: "allow" if f"pii_{kind}" in lifted else action for kind, action in params.pii.items()}
     text, pii_counts = screen_pii(text, policy, key)
     title, _, _ = clean(item.title or first_heading(text), combining_marks_max=params.combining_marks_max)
-    flags = (*item.flags, *removed, *(f"secret:{kind}" for kind, _ in secrets), *suspected)
+    flags = (*item.flags, *removed, *(f"secret:{kind}" for kind, _ in secrets), *suspected, *_toxic(text))
     return Draft(
         text=text,
         title=" ".join(screen_pii(title, policy, key)[0].split())[:_TITLE_CHARS_MAX],
@@ -105,6 +106,10 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, li
         ),
         sketch=sketch(text),
     )
+
+
+def _toxic(text: str) -> tuple[str, ...]:
+    return ("toxic_suspected",) if is_toxic(text) else ()
 
 
 def _size(text: str, params: IngestParams) -> Iterator[Rejected]:

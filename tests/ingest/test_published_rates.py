@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from benchmarks.privacy import injections, on_labels, on_made, ours, patterns_alone
+from benchmarks.privacy import injections, on_labels, on_made, ours, patterns_alone, toxic_texts
 from benchmarks.privacy_numbers import MADE
 
 pytestmark = pytest.mark.slow
@@ -35,3 +35,13 @@ def test_orders_to_a_model_are_flagged_and_talk_is_not(shared_data):
     assert sum(flagged for flagged, _ in attacks) / sum(texts for _, texts in attacks) > 0.6
     assert sum(flagged for flagged, _ in harmless) / sum(texts for _, texts in harmless) < 0.001
     assert counts["harmless: benign_user_prompt"][0] / counts["harmless: benign_user_prompt"][1] < 0.01
+
+
+@pytest.mark.shared_data
+def test_words_of_abuse_are_flagged_where_they_stand_and_are_rare_in_an_encyclopaedia(shared_data):
+    counts = toxic_texts(shared_data)
+    rates = {name: flagged / texts for name, (flagged, texts) in counts.items()}
+    assert rates["toxic: hate-speech-and-offensive-language"] > 0.7
+    assert rates["not toxic: hate-speech-and-offensive-language"] < 0.02
+    assert rates["encyclopaedia"] < 0.001
+    assert rates["toxic: hatecheck-data"] < 0.2  # the published gap: abuse without its words is not seen

@@ -9,6 +9,7 @@ from flows.ingest.injection import is_injection
 from flows.ingest.params import IngestParams
 from flows.ingest.refine import Handling, refine_file
 from flows.ingest.screening import find_secrets, suspicions
+from flows.ingest.toxicity import is_toxic
 
 
 @pytest.mark.parametrize(
@@ -109,3 +110,16 @@ def test_stuffing_is_told_from_prose_by_how_little_is_new():
 def test_patterns_do_not_run_away(text):
     suspicions(text)
     find_secrets(text)
+
+
+@pytest.mark.parametrize("text", ["You are all worthless idiots.", "Go and kill yourself", "What a bunch of assholes"])
+def test_words_of_abuse_are_flagged_and_the_document_stays(text):
+    assert is_toxic(text)
+    parsed = ParsedFile("text/plain", "test", (Parsed(f"Somebody wrote to us: {text}"),))
+    made = refine_file(parsed, "public", "0" * 64, Handling(IngestParams(suspicious="quarantine"), lambda _text: [0]))
+    assert [draft.flags for draft in made.drafts] == [("toxic_suspected",)]
+
+
+@pytest.mark.parametrize("text", ["You are late.", "The pig is an animal.", "Scunthorpe", "I will kill the process."])
+def test_ordinary_words_are_no_abuse(text):
+    assert not is_toxic(text)

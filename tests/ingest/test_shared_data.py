@@ -107,7 +107,6 @@ def body(text):
 
 # Cases whose class here differs from the corpus's, each for a reason.
 DIFFERENT = {
-    "docs/toxic.md": "accept",  # no toxicity scan yet
     "tables/dup_header.csv": "quarantine",  # a source file never stops the run: set aside instead of reject
     "tables/missing_header.csv": "quarantine",
     "tables/semicolon.csv": "accept",  # values stay text, so 1,50 stays 1,50
@@ -118,7 +117,7 @@ ALLOWED = {
     "accept": {"accept", "flag"}, "clean": {"accept", "flag"}, "flag": {"flag"}, "quarantine": {"quarantine"},
     "dedupe": {"dedupe", "accept", "flag"}, "ignore": {"ignore"}, "never": {"ignore"}, "reject": {"quarantine"},
 }  # fmt: skip
-POLICY_FLAGS = ("injection_suspected", "keyword_stuffing", "hidden_text", "active_content", "macros")
+POLICY_FLAGS = ("injection_suspected", "keyword_stuffing", "hidden_text", "active_content", "macros", "toxic_suspected")
 
 
 @pytest.fixture(scope="module")
