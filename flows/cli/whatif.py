@@ -24,9 +24,8 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--batch-share", type=float, default=0.0, metavar="S", help="share of the cost that may wait, 0 to 1"
     )
-    parser.add_argument(
-        "--context", type=float, default=1.0, metavar="F", help="input length times this (fewer chunks)"
-    )
+    parser.add_argument("--context", type=float, default=1.0, metavar="F", help="input length times this")
+    parser.add_argument("--retrieved-chunks", type=int, metavar="N", help="at most N chunks a request, the best ones")
     text = "say when fine-tuning pays against few-shot examples at their cached price"
     parser = _add(verbs, "break-even", text, break_even)
     parser.add_argument(
@@ -38,9 +37,12 @@ def add_to(verbs: Any) -> None:
     parser.add_argument(
         "--example-tokens", type=float, required=True, metavar="N", help="tokens of the examples a request"
     )
-    parser.add_argument(
-        "--training-usd", type=float, required=True, metavar="USD", help="training, labels and evaluation"
-    )
+    paid = parser.add_mutually_exclusive_group(required=True)
+    paid.add_argument("--training-usd", type=float, metavar="USD", help="training, labels and evaluation")
+    paid.add_argument(
+        "--training-tokens", type=float, metavar="N", help="tokens of the training file times epochs, at the tuned "
+        "model's `training` price in data/prices"
+    )  # fmt: skip
     parser.add_argument("--horizon", type=int, default=365, metavar="DAYS", help="days to look ahead (default: 365)")
 
 
@@ -59,12 +61,16 @@ def _add(verbs: Any, name: str, text: str, handler: Any) -> argparse.ArgumentPar
 
 def what_if(options: argparse.Namespace) -> int:
     """Print each scenario's cost against the log's, and the quality that was measured."""
+    from flows.forecast.fewer import texts_of
     from flows.forecast.quality import guardrails, judged, measured
     from flows.forecast.whatif import Scenario, replay
 
     project, calls, when, price_of = _opened(options)
-    scenario = Scenario(_names(options.model), options.cached_share, options.batch_share, options.context)
-    found = replay(calls, scenario, price_of, when=when)
+    scenario = Scenario(
+        _names(options.model), options.cached_share, options.batch_share, options.context, options.retrieved_chunks
+    )
+    texts = {} if options.retrieved_chunks is None else texts_of(project, calls)
+    found = replay(calls, scenario, price_of, when=when, texts=texts)
     found |= judged(found["scenarios"], measured(project), guardrails(project))
     if options.json:
         output.line(json.dumps(found, indent=2, allow_nan=False))
@@ -84,9 +90,16 @@ def what_if(options: argparse.Namespace) -> int:
 def _line(row: dict[str, Any]) -> str:
     if row["usd"] is None:
         return "unpriced. Write its price into data/prices"
-    share = "" if row["change_share"] is None else f" ({row['change_share']:+.1%})"
+    share = "" if row["change_share"] is None else f" ({row['change_share']:+.1%}{_ends(row, 'change_share', '+.1%')})"
     quality = "" if row["quality"] is None else f", correctness {row['quality']:.3f} measured"
-    return f"${row['usd']:,.6f}, ${row['usd_per_day']:,.6f} a day, change ${row['change_usd']:+,.6f}{share}{quality}"
+    day = f"${row['usd_per_day']:,.6f} a day{_ends(row, 'usd_per_day', ',.6f')}"
+    return f"${row['usd']:,.6f}, {day}, change ${row['change_usd']:+,.6f}{share}{quality}"
+
+
+def _ends(row: dict[str, Any], name: str, form: str) -> str:
+    """Return the 95 % interval of a value in words; nothing where there is none."""
+    lower, upper = row[f"{name}_lower_95"], row[f"{name}_upper_95"]
+    return "" if lower is None else f" [{lower:{form}}, {upper:{form}}]"
 
 
 def break_even(options: argparse.Namespace) -> int:
@@ -98,9 +111,10 @@ def break_even(options: argparse.Namespace) -> int:
     _, calls, when, price_of = _opened(options)
     fed, cached, made, per_day = mean_request(calls)
     examples = options.example_tokens
-    if not 0 < examples <= fed or options.training_usd < 0:
+    fixed = _training(options, price_of, when)
+    if not 0 < examples <= fed or fixed < 0:
         raise UsageError(
-            f"--example-tokens must lie between 0 and the mean input of {fed:,.0f}, --training-usd from 0 on."
+            f"--example-tokens must lie between 0 and the mean input of {fed:,.0f}, the training cost from 0 on."
         )
     now, tuned = (_rates(price_of, name, when, int(fed)) for name in (options.model, options.tuned_model))
     cached = max(cached, examples)  # an unchanging start of the prompt is read from the cache
@@ -108,9 +122,7 @@ def break_even(options: argparse.Namespace) -> int:
     after = Request(
         fed - examples, made, tuned[0], tuned[2], cached_tokens=cached - examples, cached_usd_per_mtok=tuned[1]
     )
-    found = compare(
-        before, after, fixed_usd=options.training_usd, requests_per_day=per_day, horizon_days=options.horizon
-    )
+    found = compare(before, after, fixed_usd=fixed, requests_per_day=per_day, horizon_days=options.horizon)
     values = {
         "few_shot_usd": before.cost_usd, "tuned_usd": after.cost_usd, "saving_usd": found.saving_usd,
         "requests": found.requests, "days": found.days, "expected_usd": found.ev_usd, "requests_per_day": per_day,
@@ -120,6 +132,20 @@ def break_even(options: argparse.Namespace) -> int:
     else:
         output.table([(name, "never" if value is None else f"{value:,.8g}") for name, value in values.items()])
     return 0
+
+
+def _training(options: argparse.Namespace, price_of: Any, when: datetime) -> float:
+    if options.training_usd is not None:
+        return float(options.training_usd)
+    from flows.provider.prices import MTOK
+
+    price = price_of("", options.tuned_model, when, 0)
+    if price is None or price.training is None:
+        raise ParamsError(
+            f"the training price of {options.tuned_model!r} on {when:%Y-%m-%d} is unknown. Write an entry with "
+            "token_type: training into data/prices/own.yaml, or give --training-usd."
+        )
+    return float(options.training_tokens) * float(price.training) / MTOK
 
 
 def _rates(price_of: Any, model: str, when: datetime, size: int) -> tuple[float, float, float]:

@@ -82,12 +82,13 @@ def maker_of(model: str) -> str:
     """Return the provider whose models are named so, or who sells one of exactly this name, or an empty text."""
     from genai_prices.data_snapshot import get_snapshot
 
-    snapshot = get_snapshot()
+    snapshot, name = get_snapshot(), model.lower()
+    name = name.split(":")[1] if name.startswith("ft:") else name  # tuned models are served by who made their base
     try:
-        return str(snapshot.find_provider(model.lower(), None, None).id)
+        return str(snapshot.find_provider(name, None, None).id)
     except LookupError:
-        sellers = {provider.id for provider in snapshot.providers if provider.find_model(model.lower())}
-        return next((name for name in MAKERS if name in sellers), "")
+        sellers = {provider.id for provider in snapshot.providers if provider.find_model(name)}
+        return next((maker for maker in MAKERS if maker in sellers), "")
 
 
 @lru_cache(maxsize=512)

@@ -2,25 +2,28 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from flows.cli.main import main
 from flows.core.calls import write_calls
 from flows.core.errors import InputError, UsageError
 from flows.core.files import write_json
+from flows.forecast import spread
 from flows.forecast.quality import judged, measured
 from flows.forecast.whatif import Scenario, replay
-from flows.provider.prices import price_of_model
+from flows.provider.prices import Price, price_of_model
 
 FAIR = (1000 * 0.4 + 100 * 1.6) / 1e6
 CACHED = (400 * 0.4 + 600 * 0.1 + 100 * 1.6) / 1e6
 
 
+def price(provider, model, when, size):
+    return price_of_model(provider, model, when, input_tokens=size)
+
+
 @pytest.fixture
 def run(now):
-    def price(provider, model, when, size):
-        return price_of_model(provider, model, when, input_tokens=size)
-
     return lambda calls, **changes: replay(calls, Scenario(**changes), price, when=now)
 
 
@@ -81,6 +84,51 @@ def test_a_share_that_is_none_is_refused(make_calls, noons, run, changes):
         run(make_calls(noons(1)), **changes)
 
 
+def test_fewer_chunks_take_the_last_ones_out_as_the_model_counts_them(make_calls, noons, now):
+    from flows.provider.tokens import count
+
+    texts = {name: f"Some words about {name} and what follows from it." for name in "abc"}
+    calls = make_calls(noons(3), metadata=[json.dumps({"chunk_ids": ids}) for ids in (list("abc"), list("ax"), [])])
+
+    found = replay(calls, Scenario(retrieved_chunks=1), price, when=now, texts=texts)
+
+    size, around = count(texts["b"], "gpt-4.1-mini"), count('<chunk id="1"></chunk>\n', "gpt-4.1-mini")
+    dropped = 3 * size + 3 * around  # b and c of the first call, x of the second, which counts as the mean
+    assert found["scenarios"][0]["change_usd"] == pytest.approx(-dropped * 0.4 / 1e6, rel=0.02)
+    said = " ".join(found["assumptions"])
+    assert "2 of 3 calls name more chunks" in said
+    assert "1 chunk(s) are gone" in said
+    with pytest.raises(InputError, match="--context"):
+        replay(calls, Scenario(retrieved_chunks=1), price, when=now)
+
+
+def test_intervals_come_from_the_days_and_none_from_a_single_one(make_calls, noons, run):
+    costs = [1000, 2000, 3000, 2000, 1000, 2000, 3000, 2000]
+    (row,) = run(make_calls(noons(8), input_tokens=costs), cached_share=0.5)["scenarios"]
+    assert row["usd_per_day_lower_95"] < row["usd_per_day"] < row["usd_per_day_upper_95"]
+    assert row["change_share_lower_95"] < row["change_share"] < row["change_share_upper_95"] < 0
+    (alone,) = run(make_calls(noons(1)), cached_share=0.5)["scenarios"]
+    assert alone["usd_per_day_lower_95"] is None
+
+
+@pytest.mark.slow
+def test_the_interval_of_a_day_covers_the_true_mean_as_often_as_it_says(make_calls, noons):
+    rng, held = np.random.default_rng(7), 0
+    calls = make_calls(noons(12))
+    for _ in range(400):
+        lower, upper = spread.mean_day(rng.lognormal(0, 0.3, 12), calls)
+        held += lower <= np.exp(0.3**2 / 2) <= upper
+    assert 0.91 <= held / 400 <= 0.99
+
+
+def test_a_batch_price_of_the_models_own_is_used(make_calls, noons, now):
+    def own(provider, model, when, size):
+        return Price("openai", "m", "own", input=0.4, output=1.6, batch_input=0.1, batch_output=0.4)
+
+    (row,) = replay(make_calls(noons(2)), Scenario(batch_share=1.0), own, when=now)["scenarios"]
+    assert row["change_share"] == pytest.approx(-0.75)
+
+
 def test_the_front_and_the_cheapest_good_enough_count_only_what_was_measured():
     rows = [{"model": name, "usd": usd} for name, usd in (("a", 1.0), ("b", 2.0), ("x/c", 3.0), ("d", 4.0), ("e", 0.1))]
     quality = {
@@ -135,6 +183,22 @@ def test_fine_tuning_is_held_against_the_cached_price_of_the_examples(logged, ca
     assert found["saving_usd"] == pytest.approx(800 * 0.1 / 1e6)  # at the full price it would seem four times that
     assert found["requests"] == pytest.approx(8 / found["saving_usd"])
     assert found["days"] == pytest.approx(found["requests"])
+
+
+def test_training_is_paid_at_its_own_price(logged, project, capsys):
+    words = [*logged, "break-even", "--model", "gpt-4.1-mini", "--tuned-model", "ft:gpt-4.1-mini", "--json"]
+    words += ["--example-tokens", "800", "--training-tokens", "2e6"]
+    assert main(words) == 2
+    assert "training" in capsys.readouterr().err
+    entry = {"provider": "openai", "model": "ft:gpt-4.1-mini", "valid_from": "2026-01-01", "source": "test",
+             "read_on": "2026-01-01"}  # fmt: skip
+    rates = {"input": 0.4, "cached_input": 0.1, "output": 1.6, "training": 5.0}
+    rows = [entry | {"token_type": kind, "usd_per_mtok": rate} for kind, rate in rates.items()]
+    project.data("prices").mkdir(parents=True)
+    project.data("prices", "own.yaml").write_text(json.dumps({"prices": rows}))
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["requests"] * found["saving_usd"] == pytest.approx(10.0)
 
 
 def test_a_break_even_without_a_price_says_where_to_write_it(logged, capsys):
