@@ -24,9 +24,17 @@ class EmbedParams(Section):
     recall_queries: int = Field(200, ge=1, le=10_000, description="Stored vectors that recall is measured with.")
     recall_texts: int = Field(20, ge=0, le=1_000, description="Texts embedded as queries that recall is measured with.")
     exact_rows_max: int = Field(20_000, ge=1, le=1_000_000, description="Up to so many rows: exact search.")
-    sq_rows_max: int = Field(1_000_000, ge=1, le=100_000_000, description="Up to so many rows: IVF_SQ; above: IVF_RQ.")
-    refine_factor: int = Field(10, ge=1, le=100, description="Candidates per hit compared again by exact vectors.")
+    sq_rows_max: int = Field(50_000, ge=1, le=100_000_000, description="Up to so many rows: IVF_SQ, quick to build.")
+    hnsw_rows_max: int = Field(
+        1_000_000, ge=1, le=100_000_000, description="Up to so many rows: IVF_HNSW_SQ, quick to ask; above: IVF_RQ."
+    )
+    refine_factor: int = Field(
+        10, ge=1, le=100, description="Candidates per hit that IVF_SQ and IVF_RQ compare again by exact vectors."
+    )
     probes_min: int = Field(20, ge=1, le=4_096, description="Cells a query looks into at first; doubled until recall.")
+    ef_min: int = Field(
+        40, ge=20, le=4_096, description="Width of the beam in a graph at first; doubled until recall."
+    )
     segments_max: int = Field(8, ge=1, le=100, description="A vector index in more pieces is built anew.")
     fragments_max: int = Field(20, ge=1, le=10_000, description="A table in more pieces is compacted.")
     deleted_share_max: float = Field(0.1, ge=0, le=1, description="So is one with a larger share of deleted rows.")

@@ -1,22 +1,25 @@
 """Choose the kind of vector index by size, build it, and find how hard it must be asked.
 
-Measured (docs/decisions): exact search up to about 20,000 rows, then IVF_SQ, which is quick to
-build and loses little, and above a million rows IVF_RQ, six times smaller. Always refined with the
-exact vectors. PQ, LanceDB's own default, takes 10 to 35 times longer to build and is not offered.
+Measured (docs/decisions, docs/limits.md): exact search up to about 20,000 rows; then IVF_SQ, which is
+built in seconds and loses little; from 50,000 rows a graph, IVF_HNSW_SQ, which takes ten times longer
+to build and answers in half the time; and above a million rows IVF_RQ, six times smaller. Always
+refined with the exact vectors. PQ, LanceDB's own default, is as slow to build as the graph and no
+quicker to ask, and is not offered. Large tables get indices on the columns that searches filter by.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from flows.core.errors import GateError, IntegrityError
 from flows.index.maintain import optimise, worn
-from flows.index.recall import Recall, measure
+from flows.index.recall import K, Recall, measure
 from flows.index.schema import Vectors
 from flows.index.search import Probing
 
-Kind = Literal["exact", "IVF_SQ", "IVF_RQ"]
-TYPES: dict[str, Kind] = {"IvfSq": "IVF_SQ", "IvfRq": "IVF_RQ"}  # as LanceDB reports them
+Kind = Literal["exact", "IVF_SQ", "IVF_HNSW_SQ", "IVF_RQ"]
+TYPES: dict[str, Kind] = {"IvfSq": "IVF_SQ", "IvfHnswSq": "IVF_HNSW_SQ", "IvfRq": "IVF_RQ"}  # as LanceDB says them
 EXACT_QUERIES = 10
 TEXT_INDEX, VECTOR_INDEX = "search_text_idx", "vector_idx"
 
@@ -26,9 +29,11 @@ class Build:
     """How versions of the index are built; the numbers come from the section `embed` of params.yaml."""
 
     exact_rows_max: int = 20_000
-    sq_rows_max: int = 1_000_000
+    sq_rows_max: int = 50_000
+    hnsw_rows_max: int = 1_000_000
     refine_factor: int = 10
     probes_min: int = 20
+    ef_min: int = 40
     segments_max: int = 8
     recall_min: float = 0.95
     recall_queries: int = 200
@@ -42,7 +47,9 @@ class Build:
         """Return the kind of index for a table of `rows` rows."""
         if rows <= self.exact_rows_max:
             return "exact"
-        return "IVF_SQ" if rows <= self.sq_rows_max else "IVF_RQ"
+        if rows <= self.sq_rows_max:
+            return "IVF_SQ"
+        return "IVF_HNSW_SQ" if rows <= self.hnsw_rows_max else "IVF_RQ"
 
     def identity(self, rows: int) -> dict[str, Any]:
         """Return what of the build decides the content of a version, beside its rows."""
@@ -61,8 +68,9 @@ def build_indices(table: Any, build: Build) -> Kind:
 
     kind = build.kind(table.count_rows())
     found = {index.name: index for index in table.list_indices()}
-    _vector_index(table, kind, found.get(VECTOR_INDEX), build)
     large = kind != "exact"
+    _vector_index(table, kind, found.get(VECTOR_INDEX), build)
+    _filter_indices(table, found, wanted=large)
     if large or worn(table, fragments_max=build.fragments_max, deleted_share_max=build.deleted_share_max):
         optimise(table)
     text = found.get(TEXT_INDEX)
@@ -72,14 +80,30 @@ def build_indices(table: Any, build: Build) -> Kind:
 
 
 def _vector_index(table: Any, kind: Kind, found: Any, build: Build) -> None:
-    from lancedb.index import IvfRq, IvfSq
+    from lancedb.index import HnswSq, IvfRq, IvfSq
 
     if kind == "exact":
         if found is not None:
             table.drop_index(VECTOR_INDEX)
     elif found is None or TYPES.get(found.index_type) != kind or found.num_segments > build.segments_max:
-        config = IvfSq(distance_type="cosine") if kind == "IVF_SQ" else IvfRq(distance_type="cosine")
-        table.create_index("vector", config=config, replace=True)
+        configs: dict[Kind, Callable[..., Any]] = {
+            "IVF_SQ": IvfSq,
+            "IVF_RQ": IvfRq,
+            "IVF_HNSW_SQ": partial(HnswSq, num_partitions=1),
+        }
+        table.create_index("vector", config=configs[kind](distance_type="cosine"), replace=True)
+
+
+def _filter_indices(table: Any, found: Collection[str], *, wanted: bool) -> None:
+    """Keep an index on each column that searches filter by where that pays, and none where it does not."""
+    from lancedb.index import Bitmap, BTree
+
+    for column, config in (("access", Bitmap()), ("document_id", BTree())):
+        name = f"{column}_idx"
+        if wanted and name not in found:
+            table.create_index(column, config=config)
+        elif not wanted and name in found:
+            table.drop_index(name)
 
 
 def require_indexed(table: Any) -> None:
@@ -97,7 +121,7 @@ def require_indexed(table: Any) -> None:
 
 
 def tune(table: Any, kind: Kind, queries: Vectors, build: Build) -> tuple[Probing, Recall]:
-    """Return the smallest number of probes, doubled from `probes_min`, that reaches `recall_min`.
+    """Return the least effort that reaches `recall_min`: probes, or the graph's beam, doubled from the smallest.
 
     Exact search finds the nearest by definition; ten of the queries show that it is asked rightly.
 
@@ -120,8 +144,10 @@ def _ladder(kind: Kind, rows: int, build: Build) -> Iterator[Probing]:
     if kind == "exact":
         yield Probing()
         return
-    probes = build.probes_min
-    cells = max(int(rows**0.5), build.probes_min)  # at least as many as LanceDB makes
-    while probes <= cells:
-        yield Probing(probes, build.refine_factor)
-        probes *= 2
+    graph = kind == "IVF_HNSW_SQ"
+    effort = build.ef_min if graph else build.probes_min
+    most = max(int(rows**0.5), effort)  # at least as many cells as LanceDB makes
+    while effort <= most:
+        # Half of a graph's beam is compared again by exact vectors: more finds nothing and costs time.
+        yield Probing(1, max(1, effort // (2 * K)), effort) if graph else Probing(effort, build.refine_factor)
+        effort *= 2

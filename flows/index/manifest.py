@@ -28,9 +28,10 @@ class IndexManifest:
     """One published version of the index.
 
     `recall_at_10` is against exact search, 0 to 1; `probes` is the number of cells a query looks
-    into (0 = exact); `files` maps paths below `data/embed/lancedb` to their SHA-256; `redacted`
+    into (0 = exact) and `ef` the width of its beam in a graph; `files` maps paths below
+    `data/embed/lancedb` to their SHA-256; `access` counts the rows by their access labels; `redacted`
     lists the ids of documents that were erased from this version after it was made, so that its
-    content is no longer what its tag says; `access` counts the rows by their access labels.
+    content is no longer what its tag says.
     """
 
     table: str
@@ -46,6 +47,7 @@ class IndexManifest:
     created_at: str
     files: dict[str, str]
     access: dict[str, int]
+    ef: int = 0
     redacted: list[str] = field(default_factory=list)
 
 
@@ -78,7 +80,7 @@ def read_manifest(path: Path) -> IndexManifest:
     """
     found = read_json(path, remedy=REMEDY)
     try:
-        values = {"redacted": [], "access": {UNLABELLED: found["rows"]}} | found  # manifests of before these fields
+        values = {"redacted": [], "ef": 0, "access": {UNLABELLED: found["rows"]}} | found  # what older ones lack
         return IndexManifest(**{item.name: values[item.name] for item in fields(IndexManifest)})
     except (KeyError, TypeError) as error:
         raise IntegrityError(f"{path.name!r} is not an index manifest: {error} is missing. {REMEDY}.") from None

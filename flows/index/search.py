@@ -52,10 +52,17 @@ class Hit:
 
 @dataclass(frozen=True)
 class Probing:
-    """How a quantised index is asked: cells looked into (0 = exact search) and candidates refined per hit."""
+    """How a quantised index is asked.
+
+    Attributes:
+        probes: Cells looked into; 0 = exact search.
+        refine_factor: Candidates per hit that are compared again by their exact vectors.
+        ef: Width of the beam in a graph; 0 = the index has none.
+    """
 
     probes: int = 0
     refine_factor: int = 1
+    ef: int = 0
 
 
 EXACT = Probing()
@@ -135,6 +142,8 @@ def nearest(opened: Opened, vector: Vectors, limit: int, where: str | None) -> l
     query = opened.table.search(vector, vector_column_name="vector").distance_type("cosine")
     if probing.probes:
         query = query.nprobes(probing.probes).refine_factor(probing.refine_factor)
+        if probing.ef:
+            query = query.ef(max(probing.ef, limit * probing.refine_factor))
     else:
         query = query.bypass_vector_index()
     return _rows(opened, query, where, limit, "_distance")

@@ -38,7 +38,7 @@ class Index:
         self.manifest = manifest
         self._project = project
         self._table = table
-        self._opened = Opened(table, Probing(manifest.probes, manifest.refine_factor))
+        self._opened = Opened(table, Probing(manifest.probes, manifest.refine_factor, manifest.ef))
 
     def __len__(self) -> int:
         return self.manifest.rows

@@ -174,6 +174,7 @@ class Writer:
             index_kind=kind,
             probes=probing.probes,
             refine_factor=probing.refine_factor,
+            ef=probing.ef,
             created_at=now.isoformat(timespec="microseconds"),
             files=self._files(version),
             access=upsert.access_counts(self._table),

@@ -15,7 +15,7 @@ from flows.index.maintain import expired, optimise, retire, sweep
 from flows.index.manifest import IndexManifest, database, kept_manifests, published
 from flows.index.recall import measure, sampled_queries
 from flows.index.schema import rows_of
-from flows.index.search import Opened, Probing, nearest
+from flows.index.search import Opened, Probing, Reach, nearest, search
 from flows.index.store import open_index, open_writer
 from flows.index.verify import verify_index
 from tests.conftest import NOW
@@ -105,22 +105,37 @@ def test_after_a_thousand_one_row_updates_files_and_bytes_stay_within_twice_a_fr
     assert len(open_index(project).rows()) == 2_000
 
 
+def recall_for(index, queries, held):
+    """Recall@10 for who holds these labels, against exact search over what they may read."""
+    found = 0
+    for query in queries:
+        exact = search(Opened(index._table), "", query, k=10, mode="vector", reach=Reach(held))
+        hits = index.search("", query, k=10, mode="vector", access=held)
+        assert {hit.access for hit in hits} <= set(held)
+        found += len({hit.chunk_id for hit in hits} & {hit.chunk_id for hit in exact})
+    return found / (10 * len(queries))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("build", "kind"), [
     (Build(exact_rows_max=1_000), "IVF_SQ"),
-    (Build(exact_rows_max=1_000, sq_rows_max=2_000, refine_factor=60), "IVF_RQ"),
+    (Build(exact_rows_max=1_000, sq_rows_max=2_000), "IVF_HNSW_SQ"),
+    (Build(exact_rows_max=1_000, sq_rows_max=2_000, hnsw_rows_max=2_000, refine_factor=60), "IVF_RQ"),
 ])  # fmt: skip
 def test_a_quantised_index_reaches_the_guardrail_with_true_similarities(project, now, build, kind):
-    documents = {f"doc{number}.md": f"document {number}\nits line {number}" for number in range(3_000)}
+    labels = ["hr", *["finance"] * 5, *["public"] * 14]
+    lines = {number: f"document {number}\nits line {number}" for number in range(3_000)}
+    documents = {f"doc{number}.md": (text, labels[number % 20]) for number, text in lines.items()}
     manifest = publish(project, documents, now, build=build)
     assert (manifest.index_kind, manifest.recall_queries) == (kind, 200)
     assert manifest.recall_at_10 >= 0.95
     index = open_index(project)
-    query = sampled_queries(index._table, index.rows()["chunk_id"].tolist(), 1, seed=3)[0]
-    raw = nearest(Opened(index._table, Probing(build.probes_min, build.refine_factor)), query, 10, None)
-    for row in raw:
-        assert 1 - row["_distance"] == pytest.approx(float(row["vector"] @ query), abs=1e-4)
+    queries = sampled_queries(index._table, index.rows()["chunk_id"].tolist(), 20, seed=3)
+    for row in nearest(index._opened, queries[0], 10, None):
+        assert 1 - row["_distance"] == pytest.approx(float(row["vector"] @ queries[0]), abs=1e-4)
+    assert min(recall_for(index, queries, held) for held in (("public",), ("finance", "hr"), ("hr",))) >= 0.95
     more = publish(project, documents | {"new.md": "folded in"}, now, build=build)
+    assert {item.name for item in index._table.list_indices()} >= {"access_idx", "document_id_idx"}
     assert more.recall_at_10 >= 0.95
     assert all(item.num_unindexed_rows == 0 for item in open_index(project)._table.list_indices())
 
@@ -131,7 +146,9 @@ def test_exact_search_has_a_recall_of_one_on_any_queries(project, some, now):
     assert measure(open_index(project)._table, queries, Probing()).value == 1.0
 
 
-@pytest.mark.parametrize(("rows", "kind"), [(20_000, "exact"), (20_001, "IVF_SQ"), (1_000_001, "IVF_RQ")])
+@pytest.mark.parametrize(("rows", "kind"), [
+    (20_000, "exact"), (20_001, "IVF_SQ"), (50_000, "IVF_SQ"), (50_001, "IVF_HNSW_SQ"), (1_000_001, "IVF_RQ"),
+])  # fmt: skip
 def test_the_kind_follows_the_size(rows, kind):
     assert Build().kind(rows) == kind
 
