@@ -49,7 +49,12 @@ class Judgement:
 
 
 def decide(
-    candidate: "pd.DataFrame", baseline: "pd.DataFrame | None", params: EvaluateParams, *, today: date
+    candidate: "pd.DataFrame",
+    baseline: "pd.DataFrame | None",
+    params: EvaluateParams,
+    *,
+    today: date,
+    further: Mapping[str, MetricVerdict] | None = None,
 ) -> Judgement:
     """Judge the candidate's scores.
 
@@ -58,6 +63,7 @@ def decide(
         baseline: Table `scores` of production on the same questions; None = nothing is in production.
         params: Metrics, margins, guardrails.
         today: Decides which guardrail reviews are overdue.
+        further: Verdicts of other checks that decide too.
     """
     policy = GatePolicy(
         alpha=params.alpha, documents_min=params.documents_min, missing_share_max=params.missing_share_max
@@ -70,7 +76,7 @@ def decide(
     rails = {key: verdict for name in params.guardrails for key, verdict in _guard(name, ours, params, policy, today)}
     asked = candidate.drop_duplicates("question_id")
     return Judgement(
-        result=combine(gated | rails, policy),
+        result=combine(gated | rails | dict(further or {}), policy),
         informed={name: verdict for name, verdict in compared.items() if name not in params.gated_metrics},
         means={name: float(known.mean()) for name, scores in ours.items() if len(known := _known(scores))},
         not_measured=tuple(name for name in params.known_metrics if name not in ours),

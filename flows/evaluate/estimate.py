@@ -69,7 +69,7 @@ def estimate(
     sides = list(_sides(project, params, rehearsal, ahead=ahead))
     questions = read_table(path, QUESTIONS, remedy="Run `llmops testset`")
     looks = params.early_looks and len(sides) > 1
-    parts = [look.part(questions) for look in planned_looks(questions, params)] if looks else [questions]
+    parts = [look.part(questions) for look in planned_looks(questions, params, early=looks)] or [questions]
     steps = list(_asked(project, rehearsal, sides, parts))
     return _from_first(steps[0], replace(steps[-1], notes=(*steps[-1].notes, *([AHEAD] if ahead else []))))
 

@@ -10,7 +10,7 @@ look is judged at the level that group-sequential spending leaves for it (`flows
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy import special
@@ -175,19 +175,53 @@ def best(found: Sequence[Option], terms: Terms) -> Option | None:
     return max(affordable, key=lambda option: (option.deciding, -option.calls), default=None)
 
 
-def later_looks(known: Mapping[str, Known], look: int, terms: Terms) -> list[Option]:
-    """Return what each planned look after number `look` (1 = the first of `LOOKS`) costs and decides.
+class Step(Protocol):
+    """A planned look: how much it asks and at which level it is judged."""
 
-    Their questions and the baseline's answers exist already; only the candidate's answers are paid.
+    @property
+    def share(self) -> float:
+        """Share of the documents."""
+
+    @property
+    def candidate_samples(self) -> int:
+        """Answers per question of the candidate."""
+
+    @property
+    def alpha(self) -> float:
+        """One-sided level."""
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """A look at a part of the documents, each question asked as often as before."""
+
+    share: float
+    alpha: float
+    candidate_samples: int = 1
+
+
+def later_looks(known: Mapping[str, Known], look: int, terms: Terms) -> list[Option]:
+    """Return what each planned look after number `look` (1 = the first of `LOOKS`) costs and decides."""
+    steps = [Quarter(share, level) for share, level in zip(LOOKS, look_levels(LOOKS, terms.alpha), strict=True)]
+    return further(known, steps[look - 1], steps[look:], terms)
+
+
+def further(known: Mapping[str, Known], now: Step, steps: Sequence[Step], terms: Terms) -> list[Option]:
+    """Return what each of the looks `steps` would cost and decide, seen from the look `now`.
+
+    Their questions exist already; only the candidate's answers are counted as calls.
     """
-    levels, found = look_levels(LOOKS, terms.alpha), []
-    for number in range(look, len(LOOKS)) if known else ():
-        share = LOOKS[look - 1] / LOOKS[number]
+    found = []
+    for step in steps if known else ():
+        growth, repeats = step.share / now.share, step.candidate_samples - now.candidate_samples
         chances = {}
         for name, item in known.items():
-            df = item.effect.df + item.effect.n_documents * (1 / share - 1)
-            chances[name] = predict(item, item.effect.se * share**0.5, df, level=levels[number], tested=terms.tested)
-        more = ceil(max(item.effect.n_questions for item in known.values()) * (1 / share - 1))
-        calls = ceil(more * max(item.candidate_samples for item in known.values()))
-        found.append(Option("questions", more, calls, terms.cost(calls), levels[number], share, chances))
+            se = (_with_repeats(item, repeats) if repeats else item.effect.se) / growth**0.5
+            df = item.effect.df + item.effect.n_documents * (growth - 1)
+            chances[name] = predict(item, se, df, level=step.alpha, tested=terms.tested)
+        asked = max(item.effect.n_questions for item in known.values())
+        more = repeats or ceil(asked * (growth - 1))
+        calls = ceil(asked * (growth * step.candidate_samples - now.candidate_samples))
+        of: MoreOf = "repeats" if repeats else "questions"
+        found.append(Option(of, more, calls, terms.cost(calls), step.alpha, 1 / growth, chances))
     return found

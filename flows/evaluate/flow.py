@@ -20,7 +20,7 @@ record = task(name="evaluate-record", cache_policy=NO_CACHE, persist_result=Fals
 @flow(name="evaluate")
 def evaluate(project: str = ".", force: bool = False, max_usd: float | None = None) -> str:
     """Judge what params, prompts and index say now against production; the outcome is the flow's result."""
-    todo = plan(project, force=force)
+    todo = plan(project, force=force, max_usd=max_usd)
     if not todo["unchanged"]:
         answer(project, todo, max_usd=max_usd)
         score(project, todo)

@@ -4,11 +4,12 @@ The first is the planner of `flows.stats.planning` in one sentence; the second p
 scores through `evidence` for every metric that was left inconclusive.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.evaluate.evidence import Known, Option, Terms, best, components, later_looks, options
+from flows.evaluate.evidence import Known, Option, Step, Terms, best, components, further, later_looks, options
+from flows.evaluate.looks import Look
 from flows.stats.effects import MetricSpec
 from flows.stats.gate import MetricVerdict
 from flows.stats.planning import Design, detectable_drop, pass_power
@@ -86,6 +87,7 @@ class Offer:
     best: Option | None  # None = nothing to decide, or nothing that can be paid
     terms: Terms
     look: int | None  # number of the planned look that was taken; None = the run was planned as one
+    way: str = "--look"  # how to go on to the next look
 
     def to_json(self) -> dict[str, Any]:
         """Return the best option and all others as plain values."""
@@ -108,22 +110,41 @@ class Offer:
 
     def _what(self, option: Option) -> str:
         if self.look is not None:
-            return f"Going on to look {self.look + 1 + self.options.index(option)}, {option.more} more questions"
+            more = f"{option.more} more {'questions' if option.of == 'questions' else 'answer(s) to each question'}"
+            return f"Going on to look {self.look + 1 + self.options.index(option)}, {more}"
         if option.of == "questions":
             return f"{option.more} more questions from new documents"
         return f"{option.more} more answer(s) to each question"
 
     def _errors(self, option: Option) -> str:
         if self.look is not None:
-            return f" (--look); over all looks at most {self.terms.alpha:.1%} of claims of each kind are wrong"
+            return f" ({self.way}); over all looks at most {self.terms.alpha:.1%} of claims of each kind are wrong"
         most = self.terms.alpha * (2 - option.share_now**2)
         return (
             f"; as today's look was not planned and had {self.terms.alpha:g}, both together err in at most {most:.1%}"
         )
 
 
-def offer(known: Mapping[str, Known], terms: Terms, *, look: int | None = None) -> Offer:
-    """Return what could be bought for the undecided metrics: the next planned looks, or more than was planned."""
+def offer(
+    known: Mapping[str, Known],
+    terms: Terms,
+    *,
+    look: int | None = None,
+    now: Look | None = None,
+    ahead: Sequence[Step] = (),
+) -> Offer:
+    """Return what could be bought for the undecided metrics: the next planned looks, or more than was planned.
+
+    Args:
+        known: What is known of each of them.
+        terms: Certainty, price and money.
+        look: Number of the look in quarters of the documents that was taken; None = none was.
+        now: The look of a planned evaluation that was taken.
+        ahead: The looks that it has left.
+    """
+    if now is not None and ahead:
+        found = further(known, now, ahead, terms)
+        return Offer(known, found, best(found, terms), terms, now.number, "llmops evaluate --max-usd USD")
     if look is not None and look < len(LOOKS):
         found = later_looks(known, look, terms)
         return Offer(known, found, best(found, terms), terms, look)

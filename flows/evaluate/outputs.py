@@ -27,6 +27,7 @@ def verdict_json(
     evidence: Offer,
     names: Names | None = None,
     further: Sequence[str] = (),
+    alpha_total: float | None = None,
     judges: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the content of `verdict.json`.
@@ -42,9 +43,10 @@ def verdict_json(
         evidence: What would decide metrics that are inconclusive.
         names: How both sides are called; None = releases by their ids.
         further: Sentences that follow in the paragraph.
+        alpha_total: Error over all looks that may be taken; None = that of `params`.
         judges: What each judge is worth, by name.
     """
-    said = paragraph(names or Names.of_releases(release, baseline), found, params, overdue)
+    said = paragraph(names or Names.of_releases(release, baseline), found, params, overdue, alpha_total=alpha_total)
     judged = {name: verdict.to_json() for name, verdict in found.result.metrics.items()}
     return {
         "release_id": release,

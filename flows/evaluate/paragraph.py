@@ -44,14 +44,21 @@ class Names:
         return cls(f"Candidate {candidate[:8]}", against, "with nothing in production to compare with")
 
 
-def paragraph(names: Names, found: Judgement, params: EvaluateParams, overdue: Mapping[str, str] | None = None) -> str:
+def paragraph(
+    names: Names,
+    found: Judgement,
+    params: EvaluateParams,
+    overdue: Mapping[str, str] | None = None,
+    *,
+    alpha_total: float | None = None,
+) -> str:
     """Return one paragraph: the verdict, its reasons with intervals, how sure that is, what was not measured."""
     paired = {name: verdict for name, verdict in found.result.metrics.items() if ":" not in name}
     rails = {name: verdict for name, verdict in found.result.metrics.items() if ":" in name}
     asked = f"It answered {found.n_questions} questions about {found.n_documents} documents."
     parts = [
         _verdict_words(names, found), asked, _blocking(found, params), _paired(paired, params), _rails(rails, params),
-        _how_sure(found, params), _overdue(overdue or {}, params), _left_out(found),
+        _how_sure(found, alpha_total or params.alpha), _overdue(overdue or {}, params), _left_out(found),
     ]  # fmt: skip
     return " ".join(part for part in parts if part)
 
@@ -136,10 +143,10 @@ def _reserve(effect: Effect, margin: float) -> float:
     return (effect.lower + margin) / effect.se if effect.se > 0 else float("inf")
 
 
-def _how_sure(found: Judgement, params: EvaluateParams) -> str:
+def _how_sure(found: Judgement, alpha: float) -> str:
     if found.result.verdict == "invalid" or not found.result.metrics:
         return ""
-    return f"What is called shown is wrong in at most {100 * params.alpha:.2g} of 100 such evaluations."
+    return f"What is called shown is wrong in at most {100 * alpha:.2g} of 100 such evaluations."
 
 
 def _overdue(overdue: Mapping[str, str], params: EvaluateParams) -> str:

@@ -114,7 +114,23 @@ class EvaluateParams(Section):
     early_looks: bool = Field(
         False, description="Ask about 25, 50, 75, 100 % of the documents and stop when the verdict is clear."
     )
-    looks_seed: int = Field(20261101, ge=0, description="Order of the documents under early_looks.")
+    looks_seed: int = Field(20261101, ge=0, description="Order in which documents are asked about.")
+    smoke_questions: int = Field(10, ge=0, le=1000, description="Asked before all others; 0 = no such check.")
+    smoke_share_min: float = Field(
+        0.5, ge=0, le=1, description="Share of them that must bring a usable answer, else nothing more is asked."
+    )
+    questions_max: int | None = Field(
+        None, ge=1, description="Questions asked at first; the rest is a reserve that can be bought. null = all."
+    )
+    evidence_rounds: int = Field(
+        2, ge=0, le=4, description="How often --max-usd may double the answers per question while undecided."
+    )
+    evidence_alpha_share: float = Field(
+        0.3, gt=0, lt=1, description="Share of alpha for looks that are bought; the price of buying."
+    )
+    evidence_chance_min: float = Field(
+        0.1, ge=0, le=1, description="Chance to decide below which nothing more is bought."
+    )
 
     refusal_phrases: tuple[str, ...] = Field(
         REFUSALS, description="An answer whose first sentence holds one is a refusal, where a target does not say."

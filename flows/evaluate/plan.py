@@ -11,9 +11,12 @@ from typing import Any
 from flows.core.clock import Clock
 from flows.core.files import read_json
 from flows.core.project import Project
-from flows.core.runs import Job
+from flows.core.runs import Job, last_record
 from flows.core.settings import load_settings
 from flows.evaluate.decide import overdue
+from flows.evaluate.judge_anchors import judge_files
+from flows.evaluate.judge_trust import standings
+from flows.evaluate.looks import Buying
 from flows.evaluate.params import EvaluateParams
 from flows.provider.client import Provider
 from flows.provider.local.catalog import is_local
@@ -21,6 +24,8 @@ from flows.provider.params import ProviderParams
 from flows.provider.session import resolve
 from flows.rag.params import RagParams
 from flows.rag.release import ReleaseManifest, build_candidate, load_step_prompt, production_id
+
+QUESTIONS_FILE = "data/testset/questions.parquet"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Plan:
     baseline_samples: int
     unchanged: bool = False
     summary: str = ""
+    buying: Buying = "never"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON holds them."""
@@ -53,6 +59,7 @@ def job_for(project: Project, params: EvaluateParams, *, release_id: str | None,
     candidate = release_id or _judged_last(project)
     steps = {"answer": rag.prompt} | ({"rewrite": rag.rewrite_prompt} if rag.rewrite else {})
     prompts = [load_step_prompt(project, step, name) for step, name in steps.items()]
+    judges = standings(project, params, chat)
     return Job(
         project,
         "evaluate",
@@ -61,6 +68,7 @@ def job_for(project: Project, params: EvaluateParams, *, release_id: str | None,
             project.data("testset", "questions.parquet"),
             project.data("embed", "manifest.json"),
             *(project.root / prompt.path for prompt in prompts),
+            *{path for one in judges for path in judge_files(project, one.judge)},
         ],
         extra={
             "chat_model": chat,
@@ -68,6 +76,7 @@ def job_for(project: Project, params: EvaluateParams, *, release_id: str | None,
             "candidate": candidate,
             "baseline": baseline_of(project, candidate),
             "overdue": overdue(params, clock().date()),
+            "judges": {one.judge.name: one.judge.identity | {"calibration": one.calibration_id} for one in judges},
         },
         clock=clock,
     )
@@ -89,6 +98,34 @@ def baseline_of(project: Project, candidate: str | None) -> str | None:
     pointer = read_json(project.data("release", "current.json"), remedy="Run `llmops release`")
     previous = pointer.get("previous")
     return str(previous) if previous else None
+
+
+def may_go_on(project: Project, max_usd: float | None) -> bool:
+    """Return whether the last verdict is open, money is offered, and there is a look that it could buy."""
+    path = project.data("evaluate", "verdict.json")
+    if max_usd is None or not path.exists():
+        return False
+    verdict = read_json(path, remedy="Run `llmops evaluate --force`")
+    looks = verdict.get("looks", {"further": 1})
+    return verdict["verdict"] == "inconclusive" and bool(looks["further"])
+
+
+def buying_of(project: Project, todo: Plan, questions_sha256: str, max_usd: float | None) -> Buying:
+    """Return how further looks may be taken.
+
+    A run that was planned with them keeps its plan, so that judging the same answers again says the same. Money
+    that is offered after a verdict at full alpha buys looks that come on top of it.
+    """
+    was: Buying | None = None
+    path, record = project.data("evaluate", "verdict.json"), last_record(project, "evaluate")
+    if record is not None and path.exists():
+        verdict = read_json(path, remedy="Run `llmops evaluate --force`")
+        judged = (verdict["release_id"], verdict["baseline_release_id"], record.inputs.get(QUESTIONS_FILE))
+        if judged == (todo.release_id, todo.baseline_id, questions_sha256):
+            was = verdict.get("looks", {}).get("buying", "never")
+    if was in ("planned", "afterwards") or max_usd is None:
+        return was or "never"
+    return "planned" if was is None else "afterwards"
 
 
 def candidate_of(project: Project, provider: Provider) -> ReleaseManifest:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from flows.core.contracts import ANSWERS
 from flows.core.errors import ContractError, did_you_mean
-from flows.core.ids import content_id
 from flows.core.tables import check, empty
 from flows.evaluate.answering import Wanted
 from flows.evaluate.cases import NOT_GIVEN
@@ -172,7 +171,7 @@ def rows_of(target_id: str, todo: Sequence[Wanted], replies: Sequence[Reply], ph
 
     rows = [
         {
-            "answer_id": content_id("answer", target_id, item.question_id, item.question, item.sample),
+            "answer_id": item.answer_id(target_id),
             "release_id": target_id, "question_id": item.question_id, "sample": item.sample, "answer": reply.answer,
             "refused": refuses(reply.answer, phrases) if reply.refused is None else reply.refused,
             "format_valid": reply.format_valid is not False and reply.error is None,

@@ -22,10 +22,10 @@ from flows.evaluate.decide import decide, overdue
 from flows.evaluate.outputs import verdict_json, worst_questions
 from flows.evaluate.paragraph import Names
 from flows.evaluate.params import EvaluateParams
-from flows.evaluate.publish import evidence_for
 from flows.evaluate.replies import lacking, rows_of, unmeasured
 from flows.evaluate.scoring import join, score_cases
 from flows.evaluate.targets import Given, Target, error_counts
+from flows.evaluate.undecided import evidence_for
 
 if TYPE_CHECKING:
     import pandas as pd

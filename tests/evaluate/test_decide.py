@@ -15,7 +15,7 @@ from flows.evaluate.gateplan import offer
 from flows.evaluate.outputs import by_type, flat_metrics, verdict_json, worst_questions
 from flows.evaluate.paragraph import Names, paragraph
 from flows.evaluate.params import EvaluateParams
-from flows.evaluate.publish import evidence_for
+from flows.evaluate.undecided import evidence_for
 
 TODAY = date(2026, 12, 1)
 RELEASE, PRODUCTION = "a" * 32, "b" * 32
@@ -248,12 +248,16 @@ def test_an_undecided_verdict_says_what_would_decide_it_and_at_what_price():
     assert json.loads(json.dumps(written, allow_nan=False)) == written
 
 
-def test_with_nothing_in_production_there_is_no_evidence_to_buy():
+def test_an_undecided_guardrail_says_what_would_decide_it_also_with_nothing_in_production():
     scores = table(noisy(0.8))
     values = {"guardrails": {"correctness": RAIL | {"low": 0.8}}}
     found = verdict(scores, **values)
     assert found.result.verdict == "inconclusive"
-    assert not evidence_for(found, scores, None, params(**values), cost_per_answer=None).known
+    offered = evidence_for(found, scores, None, params(**values), cost_per_answer=None)
+    assert set(offered.known) == {"correctness:at_least"}
+    assert {option.of for option in offered.options} == {"questions"}  # nobody knows what repeats would bring
+    few = decide(scores, None, params(documents_min=30, **values), today=TODAY)
+    assert not evidence_for(few, scores, None, params(documents_min=30, **values), cost_per_answer=None).known
 
 
 def test_flat_metrics_and_metrics_by_type_agree():

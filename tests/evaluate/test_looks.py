@@ -5,10 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
-from flows.core.contracts import SCORES
-from flows.core.tables import check
-from flows.evaluate.looks import at_look, is_clear, planned_looks
+from flows.evaluate.looks import Samples, alpha_total, at_look, levels, planned_looks, stages
 from flows.evaluate.params import EvaluateParams
 from flows.stats.sequential import look_levels
 
@@ -19,14 +18,6 @@ def questions(documents=40, per_document=3, stale=()):
     names = [f"{i:032x}" for i in range(documents * per_document)]
     owners = [f"d{i // per_document}" for i in range(len(names))]
     return pd.DataFrame({"question_id": names, "document_id": owners, "stale": [i in stale for i in range(len(names))]})
-
-
-def table(values, rows):
-    frame = pd.DataFrame({
-        "release_id": "a" * 32, "question_id": rows["question_id"], "document_id": rows["document_id"],
-        "question_type": "simple", "sample": 0, "metric": "correctness", "score": values, "unscored_reason": None,
-    })  # fmt: skip
-    return check(frame, SCORES)
 
 
 def test_looks_grow_by_whole_documents_until_everything_is_asked():
@@ -74,21 +65,56 @@ def test_a_look_is_judged_at_its_own_level():
     assert at_look(PARAMS, None) is PARAMS
 
 
-def test_a_clear_loss_is_clear_and_a_close_call_is_not():
+# -- looks that are bought ---------------------------------------------------------------------------
+
+
+def test_further_looks_double_the_answers_and_are_marked():
+    found = stages(PARAMS.model_copy(update={"early_looks": False}), Samples(1, 4))
+
+    assert [(one.share, one.candidate_samples, one.baseline_samples, one.extra) for one in found] == [
+        (1.0, 1, 4, False), (1.0, 2, 4, True), (1.0, 4, 4, True),
+    ]  # fmt: skip
+
+
+def test_a_reserve_is_bought_before_repeats_and_a_release_that_repeats_itself_is_not_repeated():
+    reserve = stages(PARAMS, Samples(1, 1, candidate_repeats=True), first=0.3)
+
+    assert [one.share for one in reserve] == [0.3, 0.6, 1.0]
+    assert stages(PARAMS, Samples(1, 1, candidate_repeats=True)) == reserve[:0] + stages(PARAMS, Samples(1, 1))[:1]
+
+
+def test_a_baseline_is_repeated_when_the_candidate_overtakes_it():
+    found = stages(PARAMS.model_copy(update={"evidence_rounds": 3}), Samples(1, 4))
+
+    assert [one.baseline_samples for one in found] == [4, 4, 4, 8]
+    fixed = stages(PARAMS.model_copy(update={"evidence_rounds": 3}), Samples(1, 1, baseline_repeats=True))
+    assert {one.baseline_samples for one in fixed} == {1}
+
+
+def test_levels_spend_alpha_and_no_more_than_they_say():
+    """The chance that a Brownian motion crosses any of the boundaries is what all looks together may spend."""
+    for buying in ("never", "planned", "afterwards"):
+        planned = stages(PARAMS, Samples(1, 4), early=True)
+        found = np.array(levels(planned, PARAMS, buying))
+        share = np.array([one.answers for one in planned])[: len(found)] / planned[len(found) - 1].answers
+        steps = np.random.default_rng(1).normal(size=(200_000, len(found))) * np.sqrt(np.diff([0, *share]))
+        crossed = np.cumsum(steps, axis=1) / np.sqrt(share) > norm.isf(found)
+        assert crossed.any(axis=1).mean() == pytest.approx(alpha_total(PARAMS, buying), abs=0.0025)
+
+
+def test_one_look_alone_has_the_whole_alpha():
+    plain = PARAMS.model_copy(update={"early_looks": False})
+
+    assert levels(stages(plain, Samples(1, 4)), plain, "never") == [0.05]
+    assert levels(stages(plain, Samples(1, 4)), plain, "afterwards")[0] == pytest.approx(0.05)
+    assert levels(stages(plain, Samples(1, 4)), plain, "planned")[0] == pytest.approx(0.035)
+
+
+def test_a_reserve_is_not_asked_at_first():
     every = questions()
-    right = np.ones(len(every))
-    close = np.where(np.arange(len(every)) % 30 == 0, 0.0, 1.0)
+    reserve = PARAMS.model_copy(update={"questions_max": 60, "early_looks": False})
+    first, *rest = planned_looks(every, reserve, Samples(1, 1, candidate_repeats=True), buying="planned")
 
-    assert is_clear(table(0 * right, every), table(right, every), PARAMS)
-    assert is_clear(table(right, every), table(right, every), PARAMS)
-    assert not is_clear(table(close, every), table(right, every), PARAMS.model_copy(update={"alpha": 0.003}))
-
-
-def test_what_is_saved_is_said():
-    every = questions(stale=(0,))
-    look = next(planned_looks(every, PARAMS))
-
-    said = look.saved(every, samples=2)
-
-    assert said.startswith("Look 1 of 4 was clear: ")
-    assert f"saves {2 * (119 - len(look.question_ids))} answers" in said
+    assert len(first.question_ids) == 60
+    assert not first.extra
+    assert [(len(one.question_ids), one.extra) for one in rest] == [(120, True)]

@@ -78,8 +78,10 @@ def test_the_outputs_hold_their_contracts_and_agree(small):
     scores = read_table(small.data("evaluate", "scores.parquet"), SCORES, remedy="-")
     questions = pd.read_parquet(small.data("testset", "questions.parquet"))
     assert set(answers["question_id"]) == set(questions["question_id"]) == set(scores["question_id"])
-    assert set(scores.loc[scores["metric"] == "prompt_leakage", "score"]) == {0.0}  # the prompt was there to compare
-    assert verdict(small)["not_measured"] == ["self_consistency"]  # asked once
+    assert set(scores.loc[scores["metric"] == "prompt_leakage", "score"].dropna()) == {
+        0.0
+    }  # the prompt was there to compare
+    assert verdict(small)["not_measured"] == ["self_consistency", "perplexity"]  # asked once; no log-probabilities
     metrics = json.loads(small.data("evaluate", "metrics.json").read_text())
     mean = scores.query("metric == 'correctness'")["score"].mean()
     assert metrics["correctness"] == pytest.approx(mean, abs=1e-5)

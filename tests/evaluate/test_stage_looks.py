@@ -12,6 +12,7 @@ from flows.core.errors import BudgetError
 from flows.core.project import Project
 from flows.core.tables import read_table
 from flows.evaluate import stage
+from flows.evaluate.desk import Both
 from flows.rag.release import manifest_path
 from flows.stats.sequential import look_levels
 
@@ -66,50 +67,53 @@ def live_questions(project):
 
 def test_a_much_worse_model_fails_early_and_the_rest_is_not_asked(project):
     every = len(live_questions(project))
-    record, found, answers = judged(project, PARAMS + "provider: {chat_model: local-lexical-1}\n")
+    _record, found, answers = judged(project, PARAMS + "provider: {chat_model: local-lexical-1}\n")
 
     assert found["verdict"] == "fail"
     assert found["alpha"] < look_levels()[-1]
     assert len(answers) == found["n_questions"] < every
-    assert any("was clear" in note and f"of {every} questions were not asked" in note for note in record.notes)
+    assert "was clear, which saves" in found["paragraph"]
+    assert found["looks"]["answers_saved"] == every - found["n_questions"] == every - len(answers)
     assert not stage.run(str(project.root)).did_work
 
 
 def test_what_stays_unclear_is_asked_to_the_end(project):
     """Only the release's name changed, and so small a margin cannot be cleared."""
-    record, found, answers = judged(project, UNCLEAR)
+    _record, found, answers = judged(project, UNCLEAR)
 
     assert found["verdict"] == "inconclusive"
     assert found["alpha"] == pytest.approx(look_levels()[-1])
     assert len(answers) == found["n_questions"] == len(live_questions(project))
     assert found["evidence"]["best"] is not None
-    assert not any("was clear" in note for note in record.notes)
+    assert found["looks"]["stopped"] == "end"
 
 
-def test_when_the_money_ends_the_last_look_is_judged_and_the_next_one_is_priced(project):
+def test_when_the_money_ends_the_last_look_is_judged_and_the_next_one_is_priced(project, monkeypatch):
+    """Everything is answered already; the second look finds no money."""
     project.params_file.write_text(UNCLEAR)
-    todo, asked, notes = stage.plan(str(project.root), force=True), [], []
+    asked, real = [], Both.ask
 
-    def ask(part):
-        """Everything is answered already; the second look finds no money."""
-        asked.append(part)
+    def ask(both, look):
+        asked.append(look)
         if len(asked) == 2:
             raise BudgetError("spent")
+        real(both, look)
 
-    stage._ask_in_looks(str(project.root), todo, live_questions(project), ask, notes)
-    stage.score(str(project.root), todo)
-    stage.decide(str(project.root), todo)
+    monkeypatch.setattr(Both, "ask", ask)
+    stage.run(str(project.root), force=True)
 
-    assert "The money did not suffice for look 2 of 4" in notes[0]
-    assert verdict(project)["n_questions"] == len(asked[0])
-    assert verdict(project)["alpha"] == pytest.approx(look_levels()[0])
-    assert "Going on to look" in verdict(project)["paragraph"]
+    found = verdict(project)
+    assert "the money does not suffice for the next look" in found["paragraph"]
+    assert found["n_questions"] == len(asked[0].question_ids)
+    assert found["alpha"] == pytest.approx(look_levels()[0])
+    assert "Going on to look" in found["paragraph"]
+    assert (found["looks"]["stopped"], len(found["looks"]["taken"])) == ("money", 1)
 
 
-def test_without_money_for_the_first_look_there_is_no_verdict(project):
-    def ask(_part):
+def test_without_money_for_the_first_look_there_is_no_verdict(project, monkeypatch):
+    def ask(_both, _look):
         raise BudgetError("spent")
 
-    todo = stage.plan(str(project.root), force=True)
+    monkeypatch.setattr(Both, "ask", ask)
     with pytest.raises(BudgetError):
-        stage._ask_in_looks(str(project.root), todo, live_questions(project), ask, [])
+        stage.run(str(project.root), force=True)
