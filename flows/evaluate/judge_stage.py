@@ -122,17 +122,25 @@ def judged_file(project: Project, release_id: str) -> Path:
     return project.state("work", "evaluate", f"{release_id}.judged.json")
 
 
-def with_judges(project: Project, release_id: str, scores: "pd.DataFrame", params: EvaluateParams) -> "pd.DataFrame":
-    """Return the table `scores` with the judges' rows behind the others'."""
+def forget_judged(project: Project) -> None:
+    """Remove what judges said in earlier runs; replies that still hold are in the cache."""
+    for path in project.state("work", "evaluate").glob("*.judged.json"):
+        path.unlink()
+
+
+def with_judges(project: Project, release_id: str, scores: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the table `scores` with the judges' rows of the same answers behind it, if judges were asked."""
     import pandas as pd
 
-    if not params.judges:
+    path = judged_file(project, release_id)
+    if not path.exists() or not len(scores):
         return scores
-    rows = read_json(judged_file(project, release_id), remedy=REMEDY)["rows"]
+    known = set(zip(scores["question_id"], scores["sample"], strict=True))
+    rows = [row for row in read_json(path, remedy=REMEDY)["rows"] if (row["question_id"], row["sample"]) in known]
     return check(pd.concat([scores, pd.DataFrame(rows, columns=list(scores.columns))], ignore_index=True), SCORES)
 
 
 def shown_of(project: Project, release_id: str) -> dict[str, Any]:
-    """Return how the judges did on a release's answers: flips, self-agreement, anchors."""
-    found = read_json(judged_file(project, release_id), remedy=REMEDY)["judges"]
-    return dict(found)
+    """Return how the judges did on a release's answers: flips, self-agreement, anchors; empty when none was asked."""
+    path = judged_file(project, release_id)
+    return dict(read_json(path, remedy=REMEDY)["judges"]) if path.exists() else {}

@@ -117,7 +117,7 @@ def reports(project: Project, judges: Sequence[Standing], release_id: str, score
     if not judges:
         return []
     shown = shown_of(project, release_id)
-    return [_report(one, scores, shown[one.judge.name]) for one in judges]
+    return [_report(one, scores, shown.get(one.judge.name, {})) for one in judges]
 
 
 def _report(one: Standing, scores: "pd.DataFrame", shown: dict[str, Any]) -> Report:
