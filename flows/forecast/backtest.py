@@ -1,6 +1,6 @@
 """Repeat the forecast of the total on the project's own past and hold it against two plain rivals.
 
-From each past origin: `simple` against the last week repeated (seasonal naive) and against the mean of
+From each past origin: the forecast against the last week repeated (seasonal naive) and against the mean of
 the last 7 days times the number of days. WAPE is the sum of absolute errors of totals over the
 sum of the totals. Coverage counts how often the interval, made only from what was known then,
 held the total that came true.
@@ -20,7 +20,7 @@ from flows.forecast.series import FloatArray
 if TYPE_CHECKING:
     import pandas as pd
 
-RIVALS = ("simple", "seasonal_naive", "mean")
+METHODS = ("forecast", "seasonal_naive", "mean")
 
 
 def totals(past: Past, horizon: int, *, season: int, mean_steps: int) -> tuple[FloatArray, dict[str, FloatArray]]:
@@ -36,7 +36,7 @@ def totals(past: Past, horizon: int, *, season: int, mean_steps: int) -> tuple[F
     seen = sliding_window_view(before, reach, axis=1)[:, starts[known]]
     actual = past.actual[:, known, :horizon].sum(axis=2)
     return actual, {
-        "simple": past.paths[:, known, :horizon].sum(axis=2),
+        "forecast": past.paths[:, known, :horizon].sum(axis=2),
         "seasonal_naive": seasonal_naive(seen, horizon, season).sum(axis=2),
         "mean": seen[:, :, -mean_steps:].mean(axis=2) * horizon,
     }
@@ -67,7 +67,7 @@ def report(past: Past, running: Errors, horizons: Sequence[int], season: int) ->
 def _of_horizon(past: Past, running: Errors, horizon: int, season: int) -> dict[str, Any]:
     actual, forecasts = totals(past, horizon, season=season, mean_steps=season)
     values: dict[str, Any] = {"origins": int(actual.shape[1])}
-    values |= {f"wape_{name}": number(wape(actual, forecasts[name])[0]) for name in RIVALS}
+    values |= {f"wape_{name}": number(wape(actual, forecasts[name])[0]) for name in METHODS}
     values |= {f"coverage_{level}": number(share[0, horizon - 1]) for level, share in running.coverage.items()}
     return values
 

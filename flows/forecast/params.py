@@ -71,6 +71,9 @@ class ForecastParams(Section):
     gap_days_max: int = Field(90, ge=7, le=3660, description="Days without a call that part a log into pieces.")
     backtest_origins: int = Field(120, ge=1, le=2000, description="Past days from which a forecast is repeated.")
     backtest_horizons: tuple[int, ...] = Field((7, 14, 28), description="Totals over so many days are backtested.")
+    library_origins: int = Field(
+        12, ge=0, le=365, description="Past days from which a library model is fitted for comparison; 0 = none."
+    )
     aci_step: float = Field(0.02, ge=0, le=0.5, description="How fast an interval's level follows hits and misses.")
     alpha_min: float = Field(0.002, gt=0, lt=0.5, description="Smallest error probability that is ever asked for.")
     borrowed_windows: float = Field(

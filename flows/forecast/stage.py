@@ -5,7 +5,7 @@ the same bytes. The stage asks no model and spends nothing.
 """
 
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,10 @@ from flows.core.progress import Progress, silent
 from flows.core.project import Project
 from flows.core.runs import Job, RunRecord, last_record
 from flows.core.tables import empty, write_table
-from flows.forecast import backtest, tables
-from flows.forecast.anomalies import alarms
+from flows.forecast import backtest, library, review, tables
+from flows.forecast.anomalies import alarms, said
 from flows.forecast.costs import PriceAt, rates
-from flows.forecast.drivers import own_work, planned
+from flows.forecast.drivers import known_cost, own_work, planned
 from flows.forecast.outlook import Outlook, daily_wape, horizon_days, look_ahead, notes
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import TokenRows, Usage, daily, token_rows
@@ -116,19 +116,23 @@ def _publish(
     *, spent: dict[str, float | None],
 ) -> None:  # fmt: skip
     days, prices = horizon_days(usage, params.horizon_days), _prices(project)
-    outlook = look_ahead(usage, rates(usage.ids, rows.keys, days, prices), params)
+    price_of = partial(rates, usage.ids, rows.keys, price_at=prices)
+    outlook = look_ahead(usage, price_of(days), params)
     drivers = own_work(params.own_runs_per_week, spent, days) + planned(params.events, days)
     values = tables.summary(outlook, drivers, params)
     values["past_usd"], gap = _past(calls, rows, outlook, prices, params)
     values["notes"] = [*rows.notes, *gap, *_unpriced(values["unpriced"]), *notes(outlook, params)]
-    tested = _backtest(outlook, params)
+    tested = _backtest(outlook, params) | {"a_while_ago": review.a_while_ago(usage, price_of, params)}
     late = tables.restated(_history_before(project), tested["history"])
     write_table(project.data("forecast", "forecast.parquet"), tables.forecast_table(outlook, drivers, params), FORECAST)
     write_json(project.data("forecast", "backtest.json"), tested)
     write_json(project.data("forecast", "summary.json"), values)
+    by_day = outlook.total_cost + known_cost(drivers, len(days))
+    review.keep(project.data("forecast", "said.jsonl"), values, by_day, params)
     record.counts = {"series": len(usage.ids), "days": len(usage.days), "anomalies": len(tested["anomalies"])}
     record.notes = [
         *values["notes"],
+        *said(tested["anomalies"]),
         *([f"{len(late)} day(s) restated since the last run, from {late[0]}"] if late else []),
     ]
     record.summary = _line(values)
@@ -141,6 +145,8 @@ def _publish_nothing(project: Project, record: RunRecord, params: ForecastParams
         "totals": {},
         "series": [],
         "came_true": [],
+        "library": None,
+        "a_while_ago": None,
         "anomalies": [],
         "history": [],
     }
@@ -193,6 +199,7 @@ def _backtest(outlook: Outlook, params: ForecastParams) -> dict[str, Any]:
             for name, wape in zip(usage.ids, errors, strict=True)
         ],
         "came_true": backtest.came_true(outlook.total, usage.days),
+        "library": library.compare(outlook.total, horizons, params),
         "anomalies": alarms(outlook.past, usage.ids, usage.days, params),
         "history": tables.history(usage),
     }
@@ -218,6 +225,8 @@ def _line(values: dict[str, Any]) -> str:
     for level in (80, 95):
         if values.get(f"lower_{level}") is not None:
             line += f", {level} % interval {values[f'lower_{level}']:,.2f} to {values[f'upper_{level}']:,.2f}"
+            if values[f"coverage_{level}"] is not None:
+                line += f" (held {values[f'coverage_{level}']:.0%} of {values['windows']} past totals)"
     if values["p_exceed"] is not None:
         line += f"; the budget of {values['budget_usd']:,.2f} USD is exceeded with odds {values['p_exceed']:.0%}"
     return line

@@ -1,6 +1,7 @@
 """Read what the other stages left; whatever is missing is None and shown as not measured."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +44,13 @@ class Facts:
     tables: "dict[str, pd.DataFrame | None]"
     runs: dict[str, RunRecord | None]
     baseline_answers: "pd.DataFrame | None"
+    said: list[dict[str, Any]] = field(default_factory=list)  # past forecasts, oldest first
 
 
 def files(project: Project) -> list[Path]:
     """Return the artifacts that exist, in a fixed order; their content decides the page's."""
-    names = [*JSON_FILES.values(), *TABLE_FILES.values(), *(f"{stage}/run.json" for stage in STAGES[:-1])]
+    runs = (f"{stage}/run.json" for stage in STAGES[:-1])
+    names = ["forecast/said.jsonl", *JSON_FILES.values(), *TABLE_FILES.values(), *runs]
     return [path for name in sorted(names) if (path := project.data(*name.split("/"))).is_file()]
 
 
@@ -60,6 +63,7 @@ def collect(project: Project) -> Facts:
         json=found,
         tables={name: _table(project.data(*path.split("/"))) for name, path in TABLE_FILES.items()},
         runs={stage: last_record(project, stage) for stage in STAGES[:-1]},
+        said=_lines(project.data("forecast", "said.jsonl")),
         baseline_answers=theirs,
     )
 
@@ -69,6 +73,11 @@ def _json(path: Path) -> Any:
         return read_json(path, remedy="Run `llmops run`")
     except LlmopsError:
         return None
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def _table(path: Path) -> "pd.DataFrame | None":

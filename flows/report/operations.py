@@ -112,8 +112,10 @@ def _minute(moment: str) -> str:
     return moment[:16].replace("T", " ")
 
 
-def usd(value: float) -> str:
-    """Return dollars with as many digits as the size needs."""
+def usd(value: float | None) -> str:
+    """Return dollars with as many digits as the size needs, or `not measured`."""
+    if value is None:
+        return "not measured"
     return f"${value:,.2f}" if abs(value) >= 1 or value == 0 else f"${value:.4f}"
 
 

@@ -1,7 +1,7 @@
 """Draw the report's pictures as inline SVG: the same numbers give the same bytes."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -96,4 +96,22 @@ def forecast(history: "pd.DataFrame", future: "pd.DataFrame") -> str:
     axis.set_ylim(bottom=0)
     axis.set_ylabel("USD a day", fontsize=8)
     axis.legend(fontsize=8, frameon=False, loc="upper left", ncols=4)
+    return _svg(drawing)
+
+
+def against(days: "Sequence[Mapping[str, Any]]") -> str:
+    """Return daily cost as forecast and as it came true.
+
+    Args:
+        days: `ds`, `forecast` and `actual` in USD, one per UTC day.
+    """
+    import pandas as pd
+
+    drawing, (axis,) = _figure(2.2)
+    when = pd.to_datetime([day["ds"] for day in days])
+    axis.plot(when, [day["actual"] for day in days], color=INK, linewidth=1, label="came true")
+    axis.plot(when, [day["forecast"] for day in days], color="#0b5cad", linewidth=1.4, label="forecast")
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel("USD a day", fontsize=8)
+    axis.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
     return _svg(drawing)

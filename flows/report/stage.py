@@ -61,7 +61,7 @@ def write(project: Project, params: ReportParams) -> list[Path]:
     index = project.data("report", "index.html")
     subtitle = f"{project.root.name}: documents, quality, operations and cost, from the versioned artifacts"
     limits = budgets.table(calls, ProviderParams.load(project).budgets)
-    parts = sections(facts, spent.tail(params.history_days), limits, params)
+    parts = sections(facts, spent, limits, params)
     write_text(index, render(params.title, subtitle, parts))
     write_json(project.data("report", "report.json"), numbers(facts))
     tables = {"daily_cost": spent}
@@ -79,7 +79,7 @@ def write(project: Project, params: ReportParams) -> list[Path]:
 
 def sections(facts: Facts, spent: "pd.DataFrame", limits: str, params: ReportParams) -> "list[Section]":
     """Return the page's sections in reading order: what was decided first, where it came from last."""
-    from flows.report import operations, quality, repair
+    from flows.report import forecasts, operations, quality, repair
 
     return [
         quality.verdict(facts, params),
@@ -89,7 +89,8 @@ def sections(facts: Facts, spent: "pd.DataFrame", limits: str, params: ReportPar
         operations.index(facts, params),
         operations.monitoring(facts, params),
         repair.proposal(facts, params),
-        operations.cost(facts, spent, limits),
+        operations.cost(facts, spent.tail(params.history_days), limits),
+        forecasts.review(facts, spent),
         operations.lineage(facts, params),
     ]
 

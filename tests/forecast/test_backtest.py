@@ -26,7 +26,7 @@ def test_rivals_see_the_same_past_and_are_judged_on_the_same_windows():
 
     actual, forecasts = totals(past(y), 7, season=7, mean_steps=7)
 
-    assert actual.shape == forecasts["simple"].shape == forecasts["mean"].shape
+    assert actual.shape == forecasts["forecast"].shape == forecasts["mean"].shape
     first = 60 - past(y).paths.shape[1]
     assert actual[0, 0] == y[0, first : first + 7].sum()
     assert forecasts["seasonal_naive"][0, 0] == forecasts["mean"][0, 0] == y[0, first - 7 : first].sum()
@@ -44,7 +44,7 @@ def test_the_report_has_each_horizon_that_fits(world):
 
     assert list(found) == ["7", "14", "28"]
     assert found["28"]["origins"] == 120 - 21 - 27
-    assert 0 < found["7"]["wape_simple"] < 0.3
+    assert 0 < found["7"]["wape_forecast"] < 0.3
     assert 0.5 < found["7"]["coverage_80"] < 1
 
 
