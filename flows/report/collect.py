@@ -20,6 +20,7 @@ JSON_FILES = {
     "verdict": "evaluate/verdict.json",
     "metrics": "evaluate/metrics.json",
     "worst": "evaluate/worst.json",
+    "components": "evaluate/components.json",
     "current": "release/current.json",
     "alarms": "monitor/alarms.json",
     "proposal": "retrain/proposal.json",

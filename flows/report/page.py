@@ -28,6 +28,7 @@ th { text-align: left; font-weight: 600; color: var(--soft); } td.number, th.num
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; vertical-align: top; }
 figure { margin: .8rem 0; } figure svg { max-width: 100%; height: auto; } figcaption { color: var(--soft); }
 code { font: .85em ui-monospace, Menlo, Consolas, monospace; background: #f4f6f8; padding: .1em .3em; }
+.notice { background: #fff4d6; border-left: .35rem solid var(--wait); padding: .5rem .8rem; }
 @media print { nav { display: none; } body { max-width: none; } }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -58,6 +59,11 @@ def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
 def paragraph(text: str, *, soft: bool = False) -> str:
     """Return a paragraph of plain text."""
     return f"<p{' class=soft' if soft else ''}>{escape(text)}</p>\n"
+
+
+def notice(text: str) -> str:
+    """Return a paragraph on yellow ground: something that somebody has to look at."""
+    return f'<p class="notice">{escape(text)}</p>\n'
 
 
 def card(label: str, value: str, note: str = "", *, source: str = "", tone: str = "") -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from flows.report import page, plots
+from flows.report import evidence, page, plots
 from flows.report.collect import Facts
 from flows.report.page import Section
 from flows.report.params import ReportParams
@@ -27,13 +27,13 @@ def verdict(facts: Facts, _params: ReportParams) -> Section:
     baseline = found["baseline_release_id"]
     alone = found["verdict"] == "pass" and not baseline
     meaning = "shown to hold every guardrail; there was nothing to compare with" if alone else MEANING[found["verdict"]]
-    body = page.cards([
+    body = evidence.overdue(found) + page.cards([
         page.card("verdict", found["verdict"], meaning, source=source, tone=found["verdict"]),
         page.card("candidate", found["release_id"][:12], "release", source="data/evaluate/candidate.json"),
         page.card("baseline", baseline[:12] if baseline else "none", "production when it was judged", source=source),
         page.card("questions", f"{found['n_questions']:,}", f"in {found['n_documents']:,} documents", source=source),
     ])  # fmt: skip
-    body += page.paragraph(found["paragraph"])
+    body += page.paragraph(found["paragraph"]) + evidence.looks(found)
     if effects := [_in_margins(name, item) for name, item in found["metrics"].items() if _drawable(item)]:
         scale = "candidate minus baseline, in margins; left of the dashed line is worse than tolerated"
         body += page.figure(
@@ -57,8 +57,17 @@ def _in_margins(name: str, item: dict[str, Any]) -> plots.Bar:
 
 
 def _beyond_limit(name: str, item: dict[str, Any]) -> list[plots.Bar]:
-    sides = [side for side in item["sides"].values() if side.get("lower") is not None]
-    return [plots.Bar(name, side["center"], side["lower"], side["upper"], side["verdict"]) for side in sides]
+    """Draw distances to the limits, cut off where the metric's range ends."""
+    bars = []
+    for which, side in item["sides"].items():
+        if side.get("lower") is None:
+            continue
+        lower, upper = side["lower"], side["upper"]
+        if (between := item.get("likely_between")) and which in {"at_least", "at_most"}:
+            ends = sorted(end - item["low"] if which == "at_least" else item["high"] - end for end in between)
+            lower, upper = max(lower, ends[0]), min(upper, ends[1])
+        bars.append(plots.Bar(name, min(max(side["center"], lower), upper), lower, upper, side["verdict"]))
+    return bars
 
 
 def metrics(facts: Facts, _params: ReportParams) -> Section:
@@ -74,10 +83,10 @@ def metrics(facts: Facts, _params: ReportParams) -> Section:
     guardrails = (facts.json["verdict"] or {}).get("guardrails", {})
     body = page.table(columns, rows, source="data/evaluate/scores.parquet") + _challenges(scores)
     body += "<h3>Guardrails</h3>" + page.table(
-        ["metric", "mean", "low", "high", "unit", "verdict", "owner", "review by", "review"],
+        ["metric", "mean", "likely between", "low", "high", "unit", "verdict", "owner", "review by", "review"],
         [
-            [name, item["mean"], _bound(item, "low"), _bound(item, "high"), item.get("unit"), item["verdict"],
-             item.get("owner"), item.get("review_by"), item["review"]]
+            [name, item["mean"], _between(item), _bound(item, "low"), _bound(item, "high"), item.get("unit"),
+             item["verdict"], item.get("owner"), item.get("review_by"), item["review"]]
             for name, item in sorted(guardrails.items())
         ],
         source="data/evaluate/verdict.json",
@@ -92,6 +101,11 @@ def _challenges(scores: "pd.DataFrame") -> str:
     rows = [[kind.removeprefix(CHALLENGES), *rest] for kind, *rest in found.astype(object).values.tolist()]
     table = page.table(["kind", "metric", "mean", "answers"], rows, source="data/evaluate/scores.parquet")
     return f"<h3>Challenges</h3>{table}" if rows else ""
+
+
+def _between(item: dict[str, Any]) -> str:
+    between = item.get("likely_between")
+    return "not known" if between is None else f"{between[0]:.4g} to {between[1]:.4g}"
 
 
 def _bound(item: dict[str, Any], side: str) -> float | str:

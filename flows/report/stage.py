@@ -79,11 +79,12 @@ def write(project: Project, params: ReportParams) -> list[Path]:
 
 def sections(facts: Facts, spent: "pd.DataFrame", limits: str, params: ReportParams) -> "list[Section]":
     """Return the page's sections in reading order: what was decided first, where it came from last."""
-    from flows.report import forecasts, operations, quality, repair
+    from flows.report import evidence, forecasts, operations, quality, repair
 
     return [
         quality.verdict(facts, params),
         quality.metrics(facts, params),
+        evidence.parts(facts, params),
         quality.worst(facts, params),
         operations.documents(facts, params),
         operations.index(facts, params),

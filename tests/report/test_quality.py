@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from flows.report import quality
+from flows.report import evidence, quality
 from flows.report.collect import Facts
 from flows.report.params import ReportParams
 
@@ -80,3 +80,47 @@ def test_the_worst_questions_show_the_answer_and_that_there_is_no_baseline():
 
     assert "Because." in body
     assert "no baseline" in body
+
+
+# -- evidence ----------------------------------------------------------------------------------------
+
+GROUP = {"name": "all", "mean": 0.7, "lower": 0.6, "upper": 0.8, "questions": 40, "documents": 20, "note": ""}
+FEW = GROUP | {"name": "gate", "mean": 0.1, "lower": None, "upper": None, "note": "too few"}
+PART = {"name": "retriever", "score": GROUP, "metrics": [GROUP | {"name": "mrr"}],
+        "topics": [GROUP | {"name": "costs", "mean": 0.5}, FEW], "types": [GROUP]}  # fmt: skip
+ABSENT = {"name": "router", "score": FEW | {"mean": None, "note": "not measured: no router"}, "metrics": [],
+          "topics": [], "types": []}  # fmt: skip
+
+
+def test_overdue_guardrails_are_yellow_and_expired_ones_say_what_they_do():
+    for state, said in (("overdue", "before the gate is invalid"), ("expired", "the gate is invalid until")):
+        late = VERDICT | {"guardrails": {"correctness": RAIL | {"review": state, "owner": "ann"}}}
+        body = quality.verdict(facts(verdict=late), ReportParams()).body
+        assert '<p class="notice">' in body
+        assert said in body
+    assert "notice" not in quality.verdict(facts(verdict=VERDICT), ReportParams()).body
+
+
+def test_looks_and_what_would_decide_are_shown():
+    step = {"number": 1, "of": 3, "share": 1.0, "questions": 40, "candidate_samples": 1, "alpha": 0.035,
+            "verdict": "inconclusive", "answers": 200}  # fmt: skip
+    option = {"more": 2, "of": "repeats", "calls": 80, "cost_usd": 0.4, "alpha": 0.02, "p_decide_at_least": 0.66}
+    known = VERDICT | {"looks": {"taken": [step, step | {"number": 2}]}, "evidence": {"options": [option]}}
+    body = quality.verdict(facts(verdict=known), ReportParams()).body
+    assert "2 of 3" in body
+    assert "66% or more" in body
+    assert "Looks</h3>" not in quality.verdict(facts(verdict=VERDICT), ReportParams()).body
+
+
+def test_parts_are_shown_with_intervals_and_small_groups_are_not_called_worst():
+    body = evidence.parts(facts(components=[PART, ABSENT]), ReportParams()).body
+    assert "0.60 to 0.80" in body
+    assert "costs: 0.50" in body
+    assert "not measured: no router" in body
+    assert "Not measured: run" in evidence.parts(facts(), ReportParams()).body
+
+
+def test_a_drawn_interval_ends_where_the_metrics_range_ends():
+    rail = RAIL | {"low": 0.9, "likely_between": [0.95, 1.0], "sides": {"at_least": SIDE | {"upper": 0.3}}}
+    (bar,) = quality._beyond_limit("correctness", rail)
+    assert bar.upper == 1.0 - 0.9
