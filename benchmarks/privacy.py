@@ -20,10 +20,10 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.privacy_numbers import MADE
+from flows.core.abuse import is_toxic
 from flows.ingest.injection import is_injection
 from flows.ingest.pii import KINDS
 from flows.ingest.privacy import find_pii
-from flows.ingest.toxicity import is_toxic
 
 Spans = list[tuple[int, int, str]]
 Finder = Callable[[str], Spans]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from flows.core.abuse import is_toxic
 from flows.core.access import PUBLIC, joined, read_labels
 from flows.core.ids import sha256
 from flows.ingest.chunking import TokenStarts, chunks
@@ -20,7 +21,6 @@ from flows.ingest.plain import first_heading
 from flows.ingest.privacy import screen_pii
 from flows.ingest.releases import ACCESS_RULE, LABEL_RULE, Lifted
 from flows.ingest.screening import find_secrets, suspicions
-from flows.ingest.toxicity import is_toxic
 
 _TITLE_CHARS_MAX = 200
 _WORD = re.compile(r"\w+")

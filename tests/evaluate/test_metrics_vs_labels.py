@@ -33,6 +33,6 @@ def test_a_prejudice_shows_in_both_and_the_gap_does_not_know_its_direction(neg, 
 @pytest.mark.shared_data
 def test_the_list_is_as_weak_and_the_gap_ranks_as_the_limits_say(shared_data):
     whole = found(shared_data / "14_toxicity").set_index("source").loc["all"]
-    assert round(whole["found"], 2) == 0.05
-    assert round(whole["found wrongly"], 2) == 0.02
+    assert round(whole["found"], 2) == 0.38
+    assert round(whole["found wrongly"], 2) == 0.1
     assert 0.5 < rho(gaps(shared_data / "16_bias")) < 0.7

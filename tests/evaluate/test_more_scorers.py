@@ -115,11 +115,9 @@ def test_agreement_is_symmetric_and_full_with_oneself(one, other):
 # -- toxicity, personal data, leakage, availability ----------------------------------------------------
 
 
-def test_toxicity_finds_what_is_on_the_list_and_nothing_else():
-    said = {
-        text: toxicity(replace(GOOD, answer=text), PARAMS) for text in ("Good day.", "You idiot.", "Unkind, you are.")
-    }
-    assert said == {"Good day.": 0, "You idiot.": 0.5, "Unkind, you are.": 0}
+def test_toxicity_finds_what_is_on_the_lists_and_nothing_else():
+    said = {"Good day.": 0, "An idiot would say so.": 0.5, "You idiot.": 1, "Unkind, you are.": 0}
+    assert {text: toxicity(replace(GOOD, answer=text), PARAMS) for text in said} == said
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import base64
 
 import pytest
 
+from flows.core.abuse import is_toxic
 from flows.ingest.drafts import Parsed, ParsedFile
 from flows.ingest.injection import is_injection
 from flows.ingest.params import IngestParams
 from flows.ingest.refine import Handling, refine_file
 from flows.ingest.screening import find_secrets, suspicions
-from flows.ingest.toxicity import is_toxic
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Flag texts that hold words of abuse: slurs, coarse insults, and insults or threats to somebody's face.
+"""Find words of abuse: slurs, coarse insults, and insults or threats to somebody's face.
 
 A list finds what is on it. Patterns that pair a group of people with contempt or violence were tried and
 dropped: on texts made to test such detectors they found .23 of the hateful and .17 of the harmless ones.
-So the flag is for people who look through a corpus; nothing is left out for it. docs/limits.md says what
-it finds and misses: abuse without its words, words spelt otherwise or quoted, other languages than English.
+Documents are flagged by it, answers are scored by it; nothing is left out for it. docs/limits.md says what it finds and
+misses: abuse without its words, words spelt otherwise or quoted, other languages than English.
 """
 
 import re
