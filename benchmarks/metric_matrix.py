@@ -197,7 +197,8 @@ def page() -> str:
     parts = (
         "# Metrics\n\nMade by `python -m benchmarks.metric_matrix --write`; a test holds that it is up to date. Which "
         "metrics decide, their margins and guardrails stand in section `evaluate` of `params.yaml`; how far "
-        "they agree with people stands in [limits](limits.md).",
+        "they agree with people stands in [limits](limits.md). [Judges](judges.md) add a metric `judge_<name>` each; "
+        "what a model makes of a fault is no property of this code, so they are not in the matrix.",
         "## What is measured\n\n" + table(["metric", "formula", "unit", "better", "range", "source", "unscored when"],
                                           [described(name) for name in METRICS]),
         "## Challenges\n\nEach kind of challenge (attacks, traps and pairs in the test set) is scored by one metric "
