@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from flows.core.errors import GateError, IntegrityError
 from flows.index.maintain import optimise, worn
+from flows.index.queries import Probing
 from flows.index.recall import K, Recall, measure
 from flows.index.schema import Vectors
-from flows.index.search import Probing
 
 Kind = Literal["exact", "IVF_SQ", "IVF_HNSW_SQ", "IVF_RQ"]
 TYPES: dict[str, Kind] = {"IvfSq": "IVF_SQ", "IvfHnswSq": "IVF_HNSW_SQ", "IvfRq": "IVF_RQ"}  # as LanceDB says them

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.index.filters import ids_in
+from flows.index.queries import Opened, Probing, nearest
 from flows.index.schema import KEY, Vectors, matrix
-from flows.index.search import Opened, Probing, nearest
 
 K = 10  # recall@10 is the measure's name
 NOISE_LENGTH = 0.25  # of a unit vector: about the distance between near paraphrases
@@ -48,8 +48,8 @@ def measure(table: Any, queries: Vectors, probing: Probing) -> Recall:
 
 
 def _share(opened: Opened, query: Vectors, threshold: np.float32, wanted: int) -> float:
-    near = sum(float(row["vector"] @ query) >= threshold - TIE for row in nearest(opened, query, K, None))
-    return near / wanted
+    found = matrix(opened.run(nearest(opened, query, K, None, ["vector"]))[0])
+    return int((found @ query >= threshold - TIE).sum()) / wanted
 
 
 def exact_thresholds(batches: Iterator[Vectors], queries: Vectors, k: int) -> npt.NDArray[np.float32]:

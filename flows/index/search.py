@@ -1,16 +1,15 @@
 """Find the chunks nearest to a question: by meaning, by words, or by both.
 
-Cosine is stated with every query, because LanceDB's default is the Euclidean distance. The
-similarity of a hit is always computed here from the stored vector: the distance that a quantised
+The similarity of a hit is always computed here from the stored vector: the distance that a quantised
 index returns is not one (a true 0.0304 came back as 0.0647; lancedb#3530).
 
 Who asks is part of every query: the filter on access labels is applied before anything is ranked, and
 each row that comes back is held against it once more.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,10 +17,15 @@ from flows.core.access import UNLABELLED
 from flows.core.errors import IntegrityError, UsageError, first_three
 from flows.index.filters import Filters, access_in
 from flows.index.fusion import Fusion, fuse
+from flows.index.queries import Opened, matching, nearest
 from flows.index.schema import KEY, SHOWN, Vectors, matrix
+
+if TYPE_CHECKING:
+    import pyarrow as arrow
 
 Mode = Literal["hybrid", "vector", "text"]
 Row = dict[str, Any]
+RANKED = (KEY, "_rowid")
 ROUNDING = 9  # decimals kept of a score: float32 sums differ in later ones
 
 
@@ -51,24 +55,6 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Probing:
-    """How a quantised index is asked.
-
-    Attributes:
-        probes: Cells looked into; 0 = exact search.
-        refine_factor: Candidates per hit that are compared again by their exact vectors.
-        ef: Width of the beam in a graph; 0 = the index has none.
-    """
-
-    probes: int = 0
-    refine_factor: int = 1
-    ef: int = 0
-
-
-EXACT = Probing()
-
-
-@dataclass(frozen=True)
 class Reach:
     """What an asker may read of a version.
 
@@ -79,17 +65,6 @@ class Reach:
 
     access: Collection[str]
     closed: Collection[str] = ()
-
-
-class Opened:
-    """An open LanceDB table, with what is the same for all its queries."""
-
-    def __init__(self, table: Any, probing: Probing = EXACT) -> None:
-        schema = table.schema  # asked once: it is a call into the table each time
-        self.table, self.probing = table, probing
-        self.dims: int = schema.field("vector").type.list_size
-        self.columns = [name for name in SHOWN if name in schema.names]
-        self.labelled = "access" in self.columns  # versions from before access labels are not
 
 
 def search(
@@ -120,48 +95,67 @@ def search(
         UsageError: `k` is below 1, the vector is missing or has other dimensions than the table.
         IntegrityError: A chunk came back that may not be read; none is returned.
     """
-    fusion = fusion or Fusion()
     vector = _checked(opened, query_vector, k=k, mode=mode)
     where = _where(opened, reach, filters)
-    depth = k if mode != "hybrid" else max(k, fusion.candidates)
-    found: dict[str, Row] = {}
-    by_vector = by_text = []
-    if vector is not None and mode != "text":
-        by_vector = _take(found, nearest(opened, vector, depth, where))
-    if mode != "vector" and query_text.strip():
-        by_text = _take(found, matching(opened, query_text, depth, where))
-    require_readable(found.values(), reach)
-    _similarities(found, vector)
-    order = _order(found, by_vector, by_text, mode, fusion)[:k]
-    return [_hit(found[item], score, rank) for rank, (item, score) in enumerate(order, start=1)]
+    if mode == "hybrid" and vector is not None:
+        rows = _by_both(opened, query_text, vector, k, where, fusion or Fusion())
+    elif mode == "vector" and vector is not None:
+        rows = _rows(opened.run(nearest(opened, vector, k, where, [*opened.columns, "vector"]))[0])
+    else:  # words that are none find nothing
+        words = [matching(opened, query_text, k, where, [*opened.columns, "vector"])] if query_text.strip() else []
+        rows = [row for table in opened.run(*words) for row in _rows(table)]
+    require_readable(rows, reach)
+    return _hits(rows, vector, mode)
 
 
-def nearest(opened: Opened, vector: Vectors, limit: int, where: str | None) -> list[Row]:
-    """Return the rows nearest by cosine, with their vectors."""
-    probing = opened.probing
-    query = opened.table.search(vector, vector_column_name="vector").distance_type("cosine")
-    if probing.probes:
-        query = query.nprobes(probing.probes).refine_factor(probing.refine_factor)
-        if probing.ef:
-            query = query.ef(max(probing.ef, limit * probing.refine_factor))
-    else:
-        query = query.bypass_vector_index()
-    return _rows(opened, query, where, limit, "_distance")
+def _by_both(opened: Opened, text: str, vector: Vectors, k: int, where: str | None, fusion: Fusion) -> list[Row]:
+    """Rank by meaning and by words at the same time, by ids alone; then fetch the rows that are returned.
+
+    The distances are exact here: every index is asked to compare its candidates again.
+    """
+    depth = max(k, fusion.candidates)
+    queries = [nearest(opened, vector, depth, where, RANKED)]
+    if text.strip():
+        queries.append(matching(opened, text, depth, where, RANKED))
+    tables = [table.to_pydict() for table in opened.run(*queries)]
+    places = {chunk: place for table in tables for chunk, place in zip(table[KEY], table["_rowid"], strict=True)}
+    near = _ranked(tables[0][KEY], [-value for value in tables[0]["_distance"]])
+    scores = dict(zip(tables[1][KEY], tables[1]["_score"], strict=True)) if len(tables) > 1 else {}
+    order = fuse(near, _ranked(list(scores), list(scores.values())), fusion)[:k]
+    if not order:
+        return []
+    taken = opened.by_row_id([places[chunk] for chunk, _ in order]).select([*opened.columns, "vector"])
+    rows = {row[KEY]: row for row in _rows(opened.run(taken)[0])}
+    return [rows[chunk] | {"score": score, "_score": scores.get(chunk)} for chunk, score in order]
 
 
-def matching(opened: Opened, text: str, limit: int, where: str | None) -> list[Row]:
-    """Return the rows that best match the words of `text` by BM25, with their vectors."""
-    query = opened.table.search(text, query_type="fts", fts_columns="search_text")
-    return _rows(opened, query, where, limit, "_score")
+def _ranked(ids: Sequence[str], scores: Sequence[float]) -> list[str]:
+    """Return the ids by falling score, ties by id: LanceDB leaves ties in the order of the disk."""
+    pairs = sorted(zip(ids, scores, strict=True), key=lambda pair: (-round(pair[1], ROUNDING), pair[0]))
+    return [item for item, _ in pairs]
 
 
-def _rows(opened: Opened, query: Any, where: str | None, limit: int, score: str) -> list[Row]:
-    if where is not None:
-        query = query.where(where, prefilter=True)
-    found = query.select([*opened.columns, "vector", score]).limit(limit).to_arrow()
-    vectors = matrix(found)
-    rows: list[Row] = found.drop_columns(["vector"]).to_pylist()
+def _rows(table: "arrow.Table") -> list[Row]:
+    vectors = matrix(table)
+    rows: list[Row] = table.drop_columns(["vector"]).to_pylist()
     return [{"access": UNLABELLED} | row | {"vector": vectors[place]} for place, row in enumerate(rows)]
+
+
+def _hits(rows: Sequence[Row], vector: Vectors | None, mode: Mode) -> list[Hit]:
+    """Return the rows as hits, with their exact similarities; only `hybrid` has ranked them already."""
+    near = [None if vector is None else round(float(row["vector"] @ vector), ROUNDING) for row in rows]
+    found = [row | {"similarity": value} for row, value in zip(rows, near, strict=True)]
+    if mode != "hybrid":
+        by = "similarity" if mode == "vector" else "_score"
+        found = sorted((row | {"score": row[by]} for row in found), key=lambda row: (-row["score"], row[KEY]))
+    return [_hit(row, rank) for rank, row in enumerate(found, start=1)]
+
+
+def _hit(row: Row, rank: int) -> Hit:
+    shown = {name: row[name] for name in SHOWN}
+    return Hit(
+        **shown, score=row["score"], vector_score=row["similarity"], text_score=row.get("_score"), rank=rank
+    )  # fmt: skip
 
 
 def _where(opened: Opened, reach: Reach, filters: Filters | None) -> str | None:
@@ -183,39 +177,6 @@ def require_readable(rows: Iterable[Row], reach: Reach) -> None:
             f"{len(closed)} chunk(s) came back that may not be read: {first_three(closed)}. Nothing was returned; "
             "run `llmops index verify`, then `llmops embed --force`."
         )
-
-
-def _take(found: dict[str, Row], rows: list[Row]) -> list[str]:
-    for row in rows:
-        found.setdefault(row[KEY], {}).update(row)
-    return [row[KEY] for row in rows]
-
-
-def _similarities(found: dict[str, Row], vector: Vectors | None) -> None:
-    for row in found.values():
-        row["similarity"] = None if vector is None else round(float(row["vector"] @ vector), ROUNDING)
-
-
-def _order(
-    found: dict[str, Row], by_vector: list[str], by_text: list[str], mode: Mode, fusion: Fusion
-) -> list[tuple[str, float]]:
-    """Return (id, score), best first; ties by id.
-
-    The text ranking comes in the order of LanceDB, whose ties follow the place on disk; so it is
-    sorted again, and likewise the vector ranking by its exact similarities.
-    """
-    exact = sorted(((item, found[item]["similarity"]) for item in by_vector), key=lambda pair: (-pair[1], pair[0]))
-    words = sorted(((item, found[item]["_score"]) for item in by_text), key=lambda pair: (-pair[1], pair[0]))
-    if mode == "vector":
-        return exact
-    if mode == "text":
-        return words
-    return fuse([item for item, _ in exact], [item for item, _ in words], fusion)
-
-
-def _hit(row: Row, score: float, rank: int) -> Hit:
-    shown = {name: row[name] for name in SHOWN}
-    return Hit(**shown, score=score, vector_score=row["similarity"], text_score=row.get("_score"), rank=rank)
 
 
 def _checked(opened: Opened, vector: Vectors | None, *, k: int, mode: Mode) -> Vectors | None:

@@ -17,8 +17,9 @@ from flows.index.filters import Filters, ids_in
 from flows.index.fusion import Fusion
 from flows.index.layout import REMEDY, manifest_path, table_folder
 from flows.index.manifest import IndexManifest, database, published, resolve
+from flows.index.queries import Opened, Probing
 from flows.index.schema import HASHES, KEY, Vectors
-from flows.index.search import Hit, Mode, Opened, Probing, Reach, search
+from flows.index.search import Hit, Mode, Reach, search
 from flows.index.verify import require_intact
 from flows.index.writer import Writer, open_writer
 

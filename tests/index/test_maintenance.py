@@ -13,9 +13,10 @@ from flows.index.kinds import Build
 from flows.index.layout import table_folder, tables_on_disk
 from flows.index.maintain import expired, optimise, retire, sweep
 from flows.index.manifest import IndexManifest, database, kept_manifests, published
+from flows.index.queries import Opened, Probing, nearest
 from flows.index.recall import measure, sampled_queries
-from flows.index.schema import rows_of
-from flows.index.search import Opened, Probing, Reach, nearest, search
+from flows.index.schema import matrix, rows_of
+from flows.index.search import Reach, search
 from flows.index.store import open_index, open_writer
 from flows.index.verify import verify_index
 from tests.conftest import NOW
@@ -131,8 +132,8 @@ def test_a_quantised_index_reaches_the_guardrail_with_true_similarities(project,
     assert manifest.recall_at_10 >= 0.95
     index = open_index(project)
     queries = sampled_queries(index._table, index.rows()["chunk_id"].tolist(), 20, seed=3)
-    for row in nearest(index._opened, queries[0], 10, None):
-        assert 1 - row["_distance"] == pytest.approx(float(row["vector"] @ queries[0]), abs=1e-4)
+    (raw,) = index._opened.run(nearest(index._opened, queries[0], 10, None, ["vector"]))
+    assert 1 - raw["_distance"].to_numpy() == pytest.approx(matrix(raw) @ queries[0], abs=1e-4)
     assert min(recall_for(index, queries, held) for held in (("public",), ("finance", "hr"), ("hr",))) >= 0.95
     more = publish(project, documents | {"new.md": "folded in"}, now, build=build)
     assert {item.name for item in index._table.list_indices()} >= {"access_idx", "document_id_idx"}
