@@ -7,6 +7,7 @@ deleted a whole table).
 
 import hashlib
 import json
+from json.encoder import encode_basestring
 from typing import Any
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -30,7 +31,13 @@ def canonical_json(value: Any) -> str:
 
 def content_id(*parts: Any) -> str:
     """Return an id of 32 hex digits for JSON-serialisable parts; their boundaries count."""
-    return sha256(canonical_json(list(parts)))[:ID_CHARS]
+    return sha256(f"[{','.join(map(_part, parts))}]")[:ID_CHARS]
+
+
+def _part(value: Any) -> str:
+    """Return the canonical JSON of one part; nearly all are texts or numbers, which need no encoder."""
+    kind = type(value)
+    return encode_basestring(value) if kind is str else repr(value) if kind is int else canonical_json(value)
 
 
 def document_id(source_uri: str) -> str:

@@ -52,9 +52,13 @@ def _explain(name: str | None, cases: Any, rows: int) -> str:
 
 def write_table(path: Path, frame: "pd.DataFrame", contract: "pa.DataFrameSchema") -> None:
     """Check the frame and replace the Parquet file (zstd) by it, atomically."""
-    checked = check(frame, contract)
+    write_checked(path, check(frame, contract))
+
+
+def write_checked(path: Path, frame: "pd.DataFrame") -> None:
+    """Replace the Parquet file (zstd) by a frame that `check` has returned, atomically."""
     with replacing(path) as temporary:
-        checked.to_parquet(temporary, compression="zstd", index=False)
+        frame.to_parquet(temporary, compression="zstd", index=False)
 
 
 def read_table(path: Path, contract: "pa.DataFrameSchema", *, remedy: str) -> "pd.DataFrame":

@@ -29,7 +29,7 @@ class Sign:
 
     def may_stand_in(self, text: str) -> bool:
         """Return whether the text holds one of the words."""
-        return any(cue in text for cue in self.cues)
+        return any(map(text.__contains__, self.cues))
 
     def stands_in(self, window: str) -> bool:
         """Return whether the sign is in the window."""

@@ -14,7 +14,7 @@ from flows.core.contracts import CHUNKS, DOCUMENTS, QUARANTINE
 from flows.core.errors import LlmopsError
 from flows.core.files import sync, write_json, write_text
 from flows.core.project import Project
-from flows.core.tables import check, empty, read_table, write_table
+from flows.core.tables import check, empty, read_table, write_checked, write_table
 from flows.ingest.assemble import Corpus, Recut
 from flows.ingest.chunking import chunks
 from flows.ingest.drafts import Draft, Rejected
@@ -80,8 +80,8 @@ def publish(project: Project, params: IngestParams, corpus: Corpus, now: datetim
     documents = check(pd.DataFrame(corpus.documents), DOCUMENTS)
     pieces = check(pd.DataFrame(corpus.chunks), CHUNKS)
     quality = judge(documents, pieces, params)
-    write_table(aside / "documents.parquet", documents, DOCUMENTS)
-    write_table(aside / "chunks.parquet", pieces, CHUNKS)
+    write_checked(aside / "documents.parquet", documents)
+    write_checked(aside / "chunks.parquet", pieces)
     write_table(aside / "quarantine.parquet", _quarantine(project, corpus, now), QUARANTINE)
     write_json(aside / "balance.json", corpus.balance)
     write_json(aside / "quality.json", quality)

@@ -41,7 +41,7 @@ _DISTINCT_SHARE_MIN = 0.2  # prose repeats hardly any run of four words; stuffin
 
 def find_secrets(text: str) -> list[tuple[str, int]]:
     """Return the first secret of each kind as (kind, position in characters), by position."""
-    possible = [kind for kind, cues in _CUES.items() if any(cue in text for cue in cues)]
+    possible = [kind for kind, cues in _CUES.items() if any(map(text.__contains__, cues))]
     hits = [(kind, found.start()) for kind in possible if (found := _SECRET[kind].search(text))]
     return sorted(hits, key=lambda hit: hit[1])
 

