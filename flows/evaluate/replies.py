@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 KEYS = (
     "answer", "refused", "format_valid", "contexts", "citations", "latency_ms", "cost_usd", "input_tokens",
-    "output_tokens", "error",
+    "output_tokens", "error", "mean_logprob",
 )  # fmt: skip
 CONTEXT_KEYS = ("text", "chunk_id", "id", "document_id", "document_version", "start", "end", "score")
 NEEDS = {
     "contexts": ("groundedness", "retrieval_recall", "retrieval_precision", "mrr", "ndcg"),
     "citations": ("citation_precision", "citation_recall", "attribution"),
-    "format_valid": ("format_validity",),
+    "format_valid": ("format_validity", "format_robustness"),
     "input_tokens": ("input_tokens",),
     "output_tokens": ("output_tokens",),
 }  # metrics that cannot be measured for a target that never gives the part
@@ -51,6 +51,7 @@ class Reply:
     input_tokens: int | None = None
     output_tokens: int | None = None
     error: str | None = None  # why there is no answer, in one word
+    mean_logprob: float | None = None  # per token of the answer, natural log
     call_ids: tuple[str, ...] = ()
 
 
@@ -81,7 +82,7 @@ def reply_of(said: Any) -> Reply:
         citations=None if "citations" not in given else _citations(_list(given, "citations"), contexts or ()),
         latency_ms=_amount(given, "latency_ms"), cost_usd=_amount(given, "cost_usd"),
         input_tokens=_whole(given, "input_tokens"), output_tokens=_whole(given, "output_tokens"),
-        error=_kind(given, "error", str, None),
+        error=_kind(given, "error", str, None), mean_logprob=_logprob(given),
     )  # fmt: skip
 
 
@@ -98,6 +99,14 @@ def _amount(given: Mapping[str, Any], key: str) -> float | None:
         raise ContractError(f"{key!r} is a {type(value).__name__}. Give a number of 0 or more, or leave it out.")
     if value is not None and not 0 <= value < math.inf:
         raise ContractError(f"{key!r} is {value!r}. Give a number of 0 or more, or leave it out.")
+    return None if value is None else float(value)
+
+
+def _logprob(given: Mapping[str, Any]) -> float | None:
+    value = given.get("mean_logprob")
+    number = isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value <= 0
+    if value is not None and not number:
+        raise ContractError("'mean_logprob' is no mean log-probability. Give a number of 0 or less, or leave it out.")
     return None if value is None else float(value)
 
 
@@ -180,6 +189,7 @@ def rows_of(target_id: str, todo: Sequence[Wanted], replies: Sequence[Reply], ph
             "call_ids": json.dumps(list(reply.call_ids)),
             "input_tokens": reply.input_tokens or 0, "output_tokens": reply.output_tokens or 0,
             "latency_ms": reply.latency_ms, "cost_usd": reply.cost_usd, "error": reply.error,
+            "mean_logprob": reply.mean_logprob,
         }
         for item, reply in zip(todo, replies, strict=True)
     ]  # fmt: skip

@@ -22,7 +22,7 @@ from flows.evaluate.replies import KEYS, Reply, reply_of
 from flows.evaluate.targets import Given
 
 LISTS = ("contexts", "citations")
-NUMBERS = ("latency_ms", "cost_usd", "input_tokens", "output_tokens")
+NUMBERS = ("latency_ms", "cost_usd", "input_tokens", "output_tokens", "mean_logprob")
 SWITCHES = {"true": True, "false": False, "1": True, "0": False}
 LACKING = "not_recorded"
 

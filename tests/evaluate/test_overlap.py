@@ -5,11 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.metric_matrix import GOOD, NOISE, UNANSWERABLE
+from flows.core.errors import ContractError
+from flows.evaluate.answering import Wanted
 from flows.evaluate.cases import NO_ANSWER, NO_LOGPROBS, NOT_APPLICABLE, Unscored
 from flows.evaluate.groundedness import attribution, groundedness
 from flows.evaluate.overlap import bleu, chrf, rouge_l
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.perplexity import perplexity
+from flows.evaluate.replies import reply_of, rows_of
 
 PARAMS = EvaluateParams()
 SCORERS = (bleu, chrf, rouge_l)
@@ -43,6 +46,15 @@ def test_attribution_reads_only_what_is_cited():
     assert groundedness(elsewhere, PARAMS) == 1
     assert attribution(elsewhere, PARAMS) == 0
     assert attribution(replace(elsewhere, citations=(NOISE.chunk_id,)), PARAMS) == 1
+
+
+@pytest.mark.parametrize("value", [0.1, float("nan"), float("-inf"), True, "low"])
+def test_a_target_may_bring_log_probabilities_and_only_possible_ones(value):
+    todo = [Wanted("a" * 32, "Where is the cat?", 0)]
+    rows = rows_of("b" * 32, todo, [reply_of({"answer": "Here.", "mean_logprob": -0.5})], ())
+    assert list(rows["mean_logprob"]) == [-0.5]
+    with pytest.raises(ContractError, match="mean_logprob"):
+        reply_of({"answer": "Here.", "mean_logprob": value})
 
 
 def test_perplexity_is_measured_where_probabilities_are_known_and_never_made_up():
