@@ -38,7 +38,8 @@ class Interval:
         """Return `0.42 (0.18 to 0.66)`."""
         if not np.isfinite(self.estimate):
             return "undefined"
-        return f"{self.estimate:.2f}" + (f" ({self.low:.2f} to {self.high:.2f})" if np.isfinite(self.low) else "")
+        mid, low, high = (f"{round(value, 2) + 0.0:.2f}" for value in (self.estimate, self.low, self.high))  # no -0.00
+        return mid + (f" ({low} to {high})" if np.isfinite(self.low) else "")
 
 
 @dataclass(frozen=True, eq=False)

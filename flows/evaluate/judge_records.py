@@ -147,5 +147,5 @@ def sufficient(record: Calibration, params: "EvaluateParams") -> Trust:
     if np.isnan(kappa):
         return Trust(False, "its kappa is undefined: labels or scores are all equal", record)
     if kappa < params.judge_kappa_min:
-        return Trust(False, f"its kappa {kappa:.2f} is below {params.judge_kappa_min:g}", record)
+        return Trust(False, f"its kappa {round(kappa, 2) + 0.0:.2f} is below {params.judge_kappa_min:g}", record)
     return Trust(False, f"its kappa {kappa:.2f} is not shown to be above chance", record)

@@ -24,7 +24,7 @@ def calibration_lines(found: Calibrated) -> Iterator[str]:
     yield ""
     yield from _confusion_lines(found.agreement.confusion)
     yield ""
-    yield _means_sentence(found.agreement)
+    yield from _means_lines(found.agreement)
 
 
 def _agreement_lines(found: Agreement) -> Iterator[str]:
@@ -70,11 +70,9 @@ def _confusion_lines(table: dict[str, dict[str, int]]) -> Iterator[str]:
         yield f"{label:>14}" + "".join(f"{row[level]:>7}" for level in levels)
 
 
-def _means_sentence(found: Agreement) -> str:
-    return (
-        f"Mean of {found.answers} answers by the judge alone {found.naive}, corrected by the labels {found.corrected}. "
-        f"The judge makes the labels worth {found.label_gain:.2f} times as many."
-    )
+def _means_lines(found: Agreement) -> Iterator[str]:
+    yield f"mean of {found.answers} answers by the judge alone {found.naive}, corrected by the labels {found.corrected}"
+    yield f"with the judge the labels tell as much as {found.label_gain:.2f} times as many without it"
 
 
 def run_lines(found: Judged, stable: Stability) -> Iterator[str]:
