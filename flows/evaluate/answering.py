@@ -94,7 +94,7 @@ def answer_missing(
     missing = [item for item in todo if item.answer_id(release.release_id) not in set(known["answer_id"])]
     turns = [turn_of(item) for item in missing]
     found = answer_questions(project, provider, release, turns, progress=progress) if turns else []
-    rows = [_row(release.release_id, item, answer) for item, answer in zip(missing, found, strict=True)]
+    rows = [row_of(release.release_id, item, answer) for item, answer in zip(missing, found, strict=True)]
     new = check(pd.DataFrame(rows), ANSWERS) if rows else empty(ANSWERS)
     table = (
         pd.concat([frame for frame in (known, new) if len(frame)], ignore_index=True) if len(known) + len(new) else new
@@ -117,7 +117,8 @@ def stored_answers(project: Project, release_id: str, todo: list[Wanted]) -> "pd
     return table[table["answer_id"].isin(ids)].sort_values(["question_id", "sample"], ignore_index=True)
 
 
-def _row(release_id: str, item: Wanted, answer: Answer) -> dict[str, Any]:
+def row_of(release_id: str, item: Wanted, answer: Answer) -> dict[str, Any]:
+    """Return an answer as a row of the table `answers`."""
     return {
         "answer_id": item.answer_id(release_id),
         "release_id": release_id,

@@ -56,13 +56,13 @@ def judge_sides(project: Project, provider: "Provider", params: EvaluateParams, 
     judges = load_judges(project, params, provider.chat_model)
     for side in sides:
         against = sides[1].cases if len(sides) > 1 else ()
-        said = [_judge_side(project, provider, judge, params, side, sides[0], against) for judge in judges]
+        said = [judge_side(project, provider, judge, params, side, sides[0], against) for judge in judges]
         rows = [row for part, _ in said for row in part]
         about = {judge.name: shown for judge, (_, shown) in zip(judges, said, strict=True)}
         write_json(judged_file(project, side.release_id), {"rows": rows, "judges": about})
 
 
-def _judge_side(
+def judge_side(
     project: Project, provider: "Provider", judge: Judge, params: EvaluateParams, side: Side, candidate: Side,
     against: Sequence[Case],
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:  # fmt: skip

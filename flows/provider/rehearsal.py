@@ -42,7 +42,7 @@ Lengths = tuple[int, float, float]  # how many answers were logged, their mean l
 
 @dataclass(frozen=True)
 class Planned:
-    """One request that would be sent; `loose_tokens`: how far its input may be off, since it is not known yet."""
+    """One request that would be sent, or may be (`sure`); its input may be off by `loose_tokens`."""
 
     operation: str
     model: str
@@ -50,6 +50,7 @@ class Planned:
     input_tokens: int
     output_max: int = 0
     loose_tokens: int = 0
+    sure: bool = True
 
 
 @dataclass
@@ -78,7 +79,8 @@ class Rehearsal:
         exists = self.project.state("cache", "provider.sqlite").is_file()
         self._cache = Cache(self.project) if exists else None
         self._seen: set[bytes] = set()
-        self._blind = False  # a vector was not known, so what is retrieved is not known either
+        self.blind = False  # what later requests hold depends on something that is not known yet
+        self.sure = True  # whether later requests are made at all is known
 
     @property
     def provider(self) -> "Provider":
@@ -98,8 +100,9 @@ class Rehearsal:
         if key not in self._seen:
             self._seen.add(key)
             size = count.count_messages(request.messages, model, request.response_schema)
-            loose = self.loose_tokens if self._blind else 0
-            self.planned.append(Planned("chat", model, request.tags.step, size, request.max_output_tokens, loose))
+            loose = self.loose_tokens if self.blind else 0
+            most = request.max_output_tokens
+            self.planned.append(Planned("chat", model, request.tags.step, size, most, loose, self.sure))
         return ChatResult("", _blank(request.response_schema), "stop", "", model, model, None, 0, 0, 0, 0.0, None)
 
     def embed(self, texts: Sequence[str], *, mode: EmbedMode) -> Vectors:
@@ -112,7 +115,7 @@ class Rehearsal:
         self._plan_embedding(sorted(todo.values(), key=len))
         dims = self.embedded.dims if self.embedded else 1
         blank = np.eye(1, dims, dtype=np.float32)[0]
-        self._blind |= mode == "query" and any(key not in known for key in keys)
+        self.blind |= mode == "query" and any(key not in known for key in keys)
         return np.stack([known.get(key, blank) for key in keys]) if keys else np.zeros((0, dims), dtype=np.float32)
 
     def _plan_embedding(self, texts: Sequence[str]) -> None:
@@ -178,7 +181,8 @@ class Rehearsal:
             sum(item.input_tokens * factor + item.loose_tokens + 1 for item in items),
         )
         made, why = self._output(items, logged)
-        unsure = logged is not None and any(item.loose_tokens for item in items)  # the cache may answer some of them
+        cached = logged is not None and any(item.loose_tokens for item in items)  # the cache may answer some of them
+        unsure = cached or not all(item.sure for item in items)
         if unsure:
             fed, made = replace(fed, low=0.0), replace(made, low=0.0)
         usd = _priced([price_of(size) for size in (min(sizes), sum(sizes) // number, max(sizes))], fed, made)

@@ -20,7 +20,7 @@ from flows.core.project import STAGES, Project
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = {
     "provider": {"chat_model": "gpt-4.1-mini", "embedding_model": "text-embedding-3-small", "embed_batch": 16},
-    "testset": {"questions_per_type": {"simple": 20, "complex": 5, "unanswerable": 5}},
+    "testset": {"questions_per_type": {"simple": 20, "unanswerable": 5}, "challenges_per_kind": 0},
     "evaluate": {"guardrails": {}},
 }
 ASKING = ("ingest", "embed", "testset", "evaluate")
@@ -123,6 +123,23 @@ def test_another_prompt_is_estimated_from_what_was_logged(hosted, capsys):
     assert found["usd"]["low"] <= usd <= found["usd"]["high"]
     assert found["usd"]["expected"] == pytest.approx(usd, rel=0.1)
     assert "logged calls" in found["notes"][0]
+
+
+@pytest.mark.slow
+def test_judges_are_estimated_before_there_is_an_answer_to_judge(hosted, capsys):
+    project, _ = hosted
+    judge = {"groundedness": {"prompt": "judge_groundedness"}}
+    project.params_file.write_text(yaml.safe_dump(PARAMS | {"evaluate": {"guardrails": {}, "judges": judge}}))
+    assert run(project, "--stages", "ingest,embed,testset") == 0
+
+    found = estimated(project, capsys, "--stages", "evaluate")["total"]
+    assert run(project, "--stages", "evaluate") == 0
+
+    calls, usd = (sum(parts) for parts in zip(*(spent(project, name) for name in ("evaluation", "judge")), strict=True))
+    assert spent(project, "judge")[0] > 0
+    assert found["calls"]["low"] <= calls <= found["calls"]["high"]
+    assert found["usd"]["low"] <= usd <= found["usd"]["high"]
+    assert estimated(project, capsys, "--stages", "evaluate")["total"]["calls"]["high"] == 0
 
 
 @pytest.mark.slow

@@ -52,9 +52,9 @@ def completion(request: dict, text: str) -> dict:
 
 def filled(request: dict, said: str) -> dict:
     """An answer by the schema: the words said, more or fewer of them, the first chunk, no refusal."""
-    values = {"string": said[: 40 + 7 * (len(said) % 40)], "array": [1], "boolean": False}
+    values = {"string": said[: 40 + 7 * (len(said) % 40)], "array": [1], "boolean": False, "integer": 1, "number": 1.0}
     properties = request["response_format"]["json_schema"]["schema"]["properties"]
-    return {name: values[kind["type"]] for name, kind in properties.items()}
+    return {name: kind["enum"][0] if "enum" in kind else values[kind["type"]] for name, kind in properties.items()}
 
 
 def counted(request: dict, reply: dict) -> dict:
