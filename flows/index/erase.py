@@ -19,10 +19,17 @@ from flows.core.files import recover_folder, replace_folder, write_json
 from flows.core.locks import writer_lock
 from flows.core.project import Project
 from flows.index.kinds import Build
-from flows.index.manifest import IndexManifest, database, kept_manifests, manifest_file, pointer, published
+from flows.index.manifest import (
+    IndexManifest,
+    database,
+    kept_manifests,
+    manifest_file,
+    publish_carried,
+    published,
+)
 from flows.index.schema import KEY, matrix
 from flows.index.store import open_index
-from flows.index.writer import Writer, open_writer
+from flows.index.writer import Writer, crash_here, open_writer
 
 if TYPE_CHECKING:
     import pyarrow as arrow
@@ -83,6 +90,7 @@ def erase(
     aside = Project(project.state("work", "erase"))
     with writer_lock(project.state("locks", "index.lock"), what="the index", clock=clock):
         recover_folder(database(project))
+        publish_carried(project)
         shutil.rmtree(aside.root, ignore_errors=True)
         kept, live = _versions(project), published(project)
         patient = replace(build, keep_versions=len(kept) + 1)
@@ -157,11 +165,9 @@ def _tags(project: Project) -> Sequence[str]:
 
 def _take_the_place(project: Project, aside: Project, manifest: IndexManifest | None) -> None:
     """Swap the databases and drop whatever else was made from the old one."""
-    database(aside).mkdir(parents=True, exist_ok=True)
+    write_json(database(aside) / "pointer.json", asdict(manifest) if manifest else None)
     replace_folder(database(aside), database(project))
-    if manifest is None:
-        pointer(project).unlink(missing_ok=True)
-    else:
-        write_json(pointer(project), asdict(manifest))
+    crash_here("index.swapped")
+    publish_carried(project)
     for leftover in (aside.root, project.state("index"), project.state("quarantine", "index")):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -97,6 +97,22 @@ def publish(project: Project, manifest: IndexManifest) -> None:
     write_json(pointer(project), asdict(manifest))
 
 
+def publish_carried(project: Project) -> None:
+    """Publish what a new database says is live: the second half of its taking the old one's place.
+
+    A database that replaces another as a whole carries its pointer inside, null for no live version,
+    so that a process killed between the two leaves to the next writer what is still to be done.
+    """
+    carried = database(project) / "pointer.json"
+    if not carried.exists():
+        return
+    if read_json(carried, remedy=REMEDY) is None:
+        pointer(project).unlink(missing_ok=True)
+        carried.unlink()
+    else:
+        carried.replace(pointer(project))
+
+
 def kept_manifests(project: Project) -> list[IndexManifest]:
     """Return the manifests of all versions that can be opened, oldest first; torn ones are left out."""
     found = []

@@ -22,11 +22,20 @@ from flows.core.locks import writer_lock
 from flows.core.project import Project
 from flows.core.settings import crash_point_requested
 from flows.index import fragments, upsert
+from flows.index.disk import disk_errors
 from flows.index.filters import ids_in
 from flows.index.kinds import Build, build_indices, require_indexed, tune
 from flows.index.layout import files_of_version, table_folder
 from flows.index.maintain import optimise, retire
-from flows.index.manifest import IndexManifest, content_tag, database, manifest_file, publish, read_manifest
+from flows.index.manifest import (
+    IndexManifest,
+    content_tag,
+    database,
+    manifest_file,
+    publish,
+    publish_carried,
+    read_manifest,
+)
 from flows.index.recall import sampled_queries
 from flows.index.repair import open_or_create
 from flows.index.schema import Vectors, matrix, to_arrow
@@ -217,10 +226,12 @@ def open_writer(
     with writer_lock(project.state("locks", "index.lock"), what="the index", clock=clock):
         root = database(project)
         recover_folder(root)  # an erasure may have been killed while it put a new index in place
+        publish_carried(project)
         root.mkdir(parents=True, exist_ok=True)
-        connection = lancedb.connect(root)
-        table = open_or_create(project, connection, fingerprint, rebuild=rebuild)
-        yield Writer(project, connection, table, fingerprint)
+        with disk_errors(root):
+            connection = lancedb.connect(root)
+            table = open_or_create(project, connection, fingerprint, rebuild=rebuild)
+            yield Writer(project, connection, table, fingerprint)
 
 
 def crash_here(point: str) -> None:

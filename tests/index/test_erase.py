@@ -1,15 +1,20 @@
 """Erasing documents from every version: nothing of them is left in a byte, and everything else is as it was."""
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 
+from flows.core.errors import InputError, IntegrityError
 from flows.core.ids import document_id
 from flows.index.erase import erase, holding
 from flows.index.kinds import Build
-from flows.index.manifest import database, kept_manifests, manifest_file, published
-from flows.index.store import open_index
+from flows.index.manifest import database, kept_manifests, manifest_file, pointer, published
+from flows.index.store import open_index, open_writer
 from flows.index.verify import verify_index
+from tests.conftest import ROOT
 from tests.index.corpus import FINGERPRINT, publish, vector_of
 
 pytestmark = pytest.mark.slow
@@ -124,6 +129,57 @@ def test_an_erasure_killed_while_the_new_index_took_its_place_is_finished_by_the
     assert live is not None
     assert len(rows(project, live.tag)) == live.rows > 0
     assert b"Lindenhof" not in bytes_of(root.parent)
+
+
+ERASING = """
+import os
+import sys
+from flows.core.ids import document_id
+from flows.core.project import Project
+from flows.index.erase import erase
+from tests.conftest import NOW
+from tests.index.test_erase import BUILD
+os.environ["LLMOPS_CRASH_AT"] = "index.swapped"
+erase(Project.open(sys.argv[1]), {document_id("secret.md")}, BUILD, clock=lambda: NOW)
+"""
+
+
+def killed_between_swap_and_pointer(project):
+    before = pointer(project).read_bytes()
+    done = subprocess.run([sys.executable, "-c", ERASING, str(project.root)], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    assert pointer(project).read_bytes() == before
+
+
+@pytest.mark.parametrize("next_run", ["erasure", "writer"])
+def test_an_erasure_killed_before_its_pointer_is_published_by_whoever_comes_next(project, some, now, next_run):
+    """The new index stands in its place and the pointer still names the old one."""
+    old = publish(project, some | {"secret.md": SECRET}, now)
+    publish(project, {"alpha.md": "the cat", "secret.md": SECRET}, now + timedelta(days=1))
+    killed_between_swap_and_pointer(project)
+    assert open_index(project, old.tag).manifest.rows == 5  # what does not go by the pointer is whole
+    with pytest.raises(IntegrityError, match="llmops embed"):
+        open_index(project)
+    if next_run == "erasure":
+        erase(project, {document_id("secret.md")}, BUILD, clock=lambda: now)
+    else:
+        with open_writer(project, FINGERPRINT):
+            pass
+    assert [row["source_uri"] for row in rows(project, None)] == ["alpha.md"]
+    assert verify_index(project) == []
+    erase(project, {document_id("secret.md")}, BUILD, clock=lambda: now)
+    assert not (database(project) / "pointer.json").exists()
+    assert b"Lindenhof" not in bytes_of(project.root)
+
+
+def test_an_erasure_of_the_last_document_killed_before_its_pointer_leaves_no_index(project, now):
+    publish(project, {"secret.md": SECRET}, now)
+    killed_between_swap_and_pointer(project)
+    live, done = erase(project, {document_id("secret.md")}, BUILD, clock=lambda: now)
+    assert (live, done) == (None, [])
+    with pytest.raises(InputError, match="llmops embed"):
+        open_index(project)
+    assert b"Lindenhof" not in bytes_of(project.root)
 
 
 def test_the_next_writer_brings_back_what_a_killed_erasure_moved_aside(project, history, some, now):
