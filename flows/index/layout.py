@@ -62,7 +62,7 @@ def _data_files(folder: Path, body: bytes) -> Iterator[Path]:
     for path in (folder / "data").glob("*.lance"):
         if path.name.encode() in body:
             yield path
-    for path in (folder / "_deletions").glob("*"):
+    for path in (folder / "_deletions").glob("*-*-*"):  # a kill may leave a file with a temporary name
         if _varint(int(path.stem.rsplit("-", 1)[1])) in body:
             yield path
 

@@ -8,6 +8,7 @@ every byte.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,7 +61,8 @@ def damages(project: Project, manifest: IndexManifest, *, every_byte: bool) -> l
     seen = {name: _stamp(root / name, stamps.get(name)) for name in present}
     found += [Damage(manifest.tag, name, "differs") for name, stamp in seen.items() if stamp[2] != present[name]]
     if any(stamps.get(name) != stamp for name, stamp in seen.items()):
-        write_json(project.state("index", "stamps.json"), seen)
+        with suppress(OSError):  # they only save time; a project that cannot be written to can be read
+            write_json(project.state("index", "stamps.json"), seen)
     return found
 
 

@@ -1,9 +1,11 @@
+import errno
 import shutil
 
 import lancedb
 import pytest
 
 from flows.core.errors import InputError, IntegrityError
+from flows.index.disk import disk_errors
 from flows.index.layout import files_of_version, manifest_path, table_folder, versions_on_disk
 from flows.index.manifest import database, manifest_file, pointer
 from flows.index.store import open_index, open_writer
@@ -102,3 +104,23 @@ def test_a_table_that_does_not_open_at_all_is_set_aside(project, some, now):
         open_index(project)
     publish(project, some, now)
     assert len(open_index(project).rows()) == 5
+
+
+def test_a_temporary_file_that_a_killed_writer_left_is_swept(project, some, now):
+    publish(project, some, now)
+    folder = database(project) / "chunks.lance"
+    left = [folder / "_deletions" / ".tmpAb12cd", folder / "data" / ".tmpAb12ce"]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    assert verify_index(project) == []
+    publish(project, {"alpha.md": "one line"}, now)
+    assert [path for path in left if path.exists()] == []
+
+
+def test_a_disk_error_of_lance_is_the_system_error_that_it_is(tmp_path):
+    with pytest.raises(OSError, match="No space left") as caught, disk_errors(tmp_path):
+        raise RuntimeError("lance error: LanceError(IO): No space left on device (os error 28), writer.rs:258:9")
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(RuntimeError, match="other"), disk_errors(tmp_path):
+        raise RuntimeError("other")
