@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from flows.cli import output
 from flows.core.project import Project
-from flows.provider.estimate import Estimate, Span, added, plain
+from flows.provider.estimate import Estimate, added, plain, sentence
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +43,8 @@ def show(project_dir: str, stages: Sequence[str], *, force: bool, max_usd: float
         values = {"stages": {name: plain(item) for name, item in found.items()}, "total": plain(total)}
         output.line(json.dumps(values | {"limit_usd": limit}, indent=2, allow_nan=False))
         return 0
-    rows = [(name, _line(item)) for name, item in found.items()]
-    output.table([*rows, ("total", _line(total))] if len(rows) > 1 else rows)
+    rows = [(name, sentence(item)) for name, item in found.items()]
+    output.table([*rows, ("total", sentence(total))] if len(rows) > 1 else rows)
     for text in [*total.notes, *_fits(total, limit)]:
         output.line(f"  note: {text}")
     output.line("Nothing was asked, spent or published.")
@@ -56,28 +56,6 @@ def _limit(project_dir: str, max_usd: float | None) -> float | None:
 
     given = (max_usd, ProviderParams.load(Project.open(project_dir)).budget_usd_per_run)
     return min((limit for limit in given if limit is not None), default=None)
-
-
-def _line(found: Estimate) -> str:
-    if not found.known and not found.calls.high:
-        return "unknown"
-    if not found.calls.high:
-        cached = f", {found.cached:,} row(s) from the cache" if found.cached else ""
-        return f"0 calls, $0{cached}"
-    usd = "unpriced" if found.usd is None else _money(found.usd)
-    parts = [f"{_count(found.calls)} calls", f"{_count(found.input_tokens)} tokens in"]
-    parts += [f"{_count(found.output_tokens)} out"] if found.output_tokens.high else []
-    parts += [f"{found.cached:,} row(s) from the cache"] if found.cached else []
-    return f"{usd}, {', '.join(parts)}" + ("" if found.known else ", and what is unknown")
-
-
-def _count(span: Span) -> str:
-    middle = f"{span.expected:,.0f}"
-    return middle if span.low == span.expected == span.high else f"{middle} ({span.low:,.0f} to {span.high:,.0f})"
-
-
-def _money(span: Span) -> str:
-    return "$0" if not span.high else f"${span.expected:,.4f} (${span.low:,.4f} to ${span.high:,.4f})"
 
 
 def _fits(total: Estimate, limit: float | None) -> list[str]:

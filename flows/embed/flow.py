@@ -6,6 +6,8 @@ from prefect.cache_policies import NO_CACHE
 from flows.core import versions
 from flows.core.main import transient
 from flows.embed import stage
+from flows.embed.estimate import estimate as estimated
+from flows.provider.estimate import sentence
 
 run = task(
     name="embed-run",
@@ -19,8 +21,10 @@ record = task(name="embed-record", cache_policy=NO_CACHE, persist_result=False)(
 
 
 @flow(name="embed")
-def embed(project: str = ".", force: bool = False, max_usd: float | None = None) -> str:
-    """Make the index equal to the chunks; the outcome is the flow's result."""
+def embed(project: str = ".", force: bool = False, max_usd: float | None = None, estimate: bool = False) -> str:
+    """Make the index equal to the chunks; the outcome is the flow's result; `estimate` asks nothing."""
+    if estimate:
+        return sentence(estimated(project, force=force))
     summary = run(project, force=force, max_usd=max_usd)
     record(project, "embed")
     return summary

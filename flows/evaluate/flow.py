@@ -6,6 +6,8 @@ from prefect.cache_policies import NO_CACHE
 from flows.core import versions
 from flows.core.main import transient
 from flows.evaluate import stage
+from flows.evaluate.estimate import estimate as estimated
+from flows.provider.estimate import sentence
 
 plan = task(name="evaluate-plan", cache_policy=NO_CACHE, persist_result=False)(stage.plan)
 answer = task(
@@ -18,8 +20,10 @@ record = task(name="evaluate-record", cache_policy=NO_CACHE, persist_result=Fals
 
 
 @flow(name="evaluate")
-def evaluate(project: str = ".", force: bool = False, max_usd: float | None = None) -> str:
-    """Judge what params, prompts and index say now against production; the outcome is the flow's result."""
+def evaluate(project: str = ".", force: bool = False, max_usd: float | None = None, estimate: bool = False) -> str:
+    """Judge what params, prompts and index say now against production; `estimate` asks nothing."""
+    if estimate:
+        return sentence(estimated(project, force=force))
     todo = plan(project, force=force, max_usd=max_usd)
     if not todo["unchanged"]:
         answer(project, todo, max_usd=max_usd)

@@ -66,3 +66,26 @@ def plain(found: Estimate) -> dict[str, Any]:
             digits = 6 if name == "usd" else None
             values[name] = {part.name: round(getattr(value, part.name), digits) for part in fields(value)}
     return values | {"notes": list(found.notes)}
+
+
+def sentence(found: Estimate) -> str:
+    """Say an estimate in one line."""
+    if not found.known and not found.calls.high:
+        return "unknown"
+    if not found.calls.high:
+        cached = f", {found.cached:,} row(s) from the cache" if found.cached else ""
+        return f"0 calls, $0{cached}"
+    usd = "unpriced" if found.usd is None else _money(found.usd)
+    parts = [f"{_count(found.calls)} calls", f"{_count(found.input_tokens)} tokens in"]
+    parts += [f"{_count(found.output_tokens)} out"] if found.output_tokens.high else []
+    parts += [f"{found.cached:,} row(s) from the cache"] if found.cached else []
+    return f"{usd}, {', '.join(parts)}" + ("" if found.known else ", and what is unknown")
+
+
+def _count(span: Span) -> str:
+    middle = f"{span.expected:,.0f}"
+    return middle if span.low == span.expected == span.high else f"{middle} ({span.low:,.0f} to {span.high:,.0f})"
+
+
+def _money(span: Span) -> str:
+    return "$0" if not span.high else f"${span.expected:,.4f} (${span.low:,.4f} to ${span.high:,.4f})"

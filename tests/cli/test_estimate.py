@@ -1,5 +1,6 @@
 """A whole run is estimated, spent and resumed against a priced hosted server that counts tokens as OpenAI does."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -103,6 +104,9 @@ def test_an_estimate_holds_what_is_then_spent_stage_by_stage_and_a_second_run_co
         assert found["usd"]["low"] <= usd <= found["usd"]["high"]
     assert near["evaluate"]["usd"]["high"] <= ahead["evaluate"]["usd"]["high"]
 
+    for name in ("embed", "testset", "evaluate"):
+        flow = getattr(importlib.import_module(f"flows.{name}.flow"), name)
+        assert flow.fn(str(project.root), estimate=True) == "0 calls, $0"
     again = estimated(project, capsys, "--stages", ",".join(ASKING))
     assert (again["total"]["calls"]["high"], again["total"]["work"]) == (0, False)
 
