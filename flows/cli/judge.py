@@ -144,7 +144,8 @@ def run_file(options: argparse.Namespace) -> int:
     if options.out and options.out.suffix not in WRITERS:
         raise UsageError(f"--out {options.out.name!r} ends neither in .csv nor in .jsonl.")
     project = Project.open(options.project)
-    found, _, (cost_usd, calls) = ask_file(project, options.file, _how(options), strict=True, progress=printing())
+    asked = ask_file(project, options.file, _how(options), strict=True, progress=printing())
+    found = asked.judged
     rows, stable = rows_of(found), stability(found.judgements)
     if options.out:
         from flows.core.files import write_text
@@ -153,7 +154,8 @@ def run_file(options: argparse.Namespace) -> int:
     if options.json:
         said = {"judge": found.judge.name, "identity": found.judge.identity, "scores": rows}
         anchors = {"anchors": found.anchors, "anchors_right": found.anchors_right}
-        output.line(json.dumps(said | anchors | stable.to_json() | {"cost_usd": cost_usd, "calls": calls}, indent=2))
+        spent = {"cost_usd": asked.cost_usd, "calls": asked.calls}
+        output.line(json.dumps(said | anchors | stable.to_json() | spent, indent=2))
         return 0
     for text in run_lines(found, stable):
         output.line(text)

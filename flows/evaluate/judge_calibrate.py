@@ -62,9 +62,19 @@ class Asking:
         return name, JudgeParams.model_validate(spec.model_dump() | changes)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What a judge said about a file, the labels in it (empty unless they were asked for), and what that took."""
+
+    judged: Judged
+    labels: FloatArray
+    cost_usd: float | None
+    calls: int
+
+
 def ask_file(
     project: Project, path: Path, asking: Asking, *, strict: bool, labelled: bool = False, progress: Progress = silent
-) -> tuple[Judged, FloatArray, tuple[float | None, int]]:
+) -> Answered:
     """Let a judge score every answer of a file.
 
     Args:
@@ -74,9 +84,6 @@ def ask_file(
         strict: Leave batches whose anchors fail unscored.
         labelled: The file has labels, which are read and checked too.
         progress: Told about every reply.
-
-    Returns:
-        What the judge said, the labels (empty unless `labelled`), and cost in USD with the number of calls.
     """
     params = EvaluateParams.load(project)
     name, spec = asking.spec(project, params)
@@ -85,7 +92,7 @@ def ask_file(
         items, columns = read_items(project, path, judge)
         labels = read_labels(columns, path.name, judge.scale) if labelled else np.zeros(0)
         found = judge_items(provider, judge, items, params, own=own_anchors(project, judge), strict=strict)
-        return found, labels, (provider.usage.cost_usd, provider.usage.calls)
+        return Answered(found, labels, provider.usage.cost_usd, provider.usage.calls)
 
 
 def calibrate(
@@ -98,16 +105,16 @@ def calibrate(
         ContractError: The file is not usable, or the judge scored fewer than two labelled answers.
         BudgetError: The money does not suffice; what was judged is in the cache.
     """
-    found, labels, spent = ask_file(project, path, asking, strict=False, labelled=True, progress=progress)
-    judge = found.judge
-    rated = _rated(found.judgements, labels, judge)
+    asked = ask_file(project, path, asking, strict=False, labelled=True, progress=progress)
+    found, judge = asked.judged, asked.judged.judge
+    rated = _rated(found.judgements, asked.labels, judge)
     _require_scores(judge.name, rated, found.judgements)
     held = hold(
         judge.name, judge.identity, rated, found.judgements, labels_sha256=sha256_file(path),
         params=EvaluateParams.load(project), day=clock().date().isoformat(),
         anchors=(found.anchors, found.anchors_right),
     )  # fmt: skip
-    return replace(held, notes=tuple(_notes(found)), cost_usd=spent[0], calls=spent[1])
+    return replace(held, notes=tuple(_notes(found)), cost_usd=asked.cost_usd, calls=asked.calls)
 
 
 def calibrate_recorded(

@@ -2,10 +2,10 @@
 
 Whether a judge applies depends on the question alone, as with every metric; an answer that the model spoilt has the
 lowest score without asking. A judge of preferences holds the candidate's answer against production's: production
-against itself is 0.5 by definition, so above 0.5 the candidate is preferred.
+against itself is 0.5 by definition, and so are equal answers; above 0.5 the candidate is preferred.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,11 +67,10 @@ def judge_side(
     against: Sequence[Case],
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:  # fmt: skip
     """Return one judge's rows of the table `scores` for one side, and how it did."""
-    default = PREFERENCE["tie"] if side is not candidate else Unscored(NO_BASELINE)
-    preset = default if judge.pairwise and not (side is candidate and against) else None
-    known = [_without_asking(judge, case, preset) for case in side.cases]
+    rivals = _by_question(against if side is candidate else ())
+    known = [_without_asking(judge, case, rivals, is_candidate=side is candidate) for case in side.cases]
     asked = [case for case, scored in zip(side.cases, known, strict=True) if scored is None]
-    items = list(_items(judge, asked, against))
+    items = [_item(case, _rival(case, rivals)) for case in asked]
     own = own_anchors(project, judge)
     found = judge_items(provider, judge, items, params, own=own, release_id=side.release_id)
     said = iter(found.judgements)
@@ -82,30 +81,48 @@ def judge_side(
     return rows, _shown(found)
 
 
-def _without_asking(judge: Judge, case: Case, preset: Scored | None) -> Scored | None:
-    """Return what is known without a judge, `preset` where nothing else is; None = ask."""
+def _without_asking(
+    judge: Judge, case: Case, rivals: Mapping[str, Sequence[Case]], *, is_candidate: bool
+) -> Scored | None:
+    """Return what is known without a judge; None = ask."""
     if not applies(judge.metric, case):
         return Unscored(NOT_APPLICABLE)
     if case.lost:
         return Unscored(NO_ANSWER)
-    return judge.scale[0] if case.error is not None and not judge.pairwise else preset
+    if not judge.pairwise:
+        return None if case.error is None else judge.scale[0]
+    if not is_candidate:
+        return PREFERENCE["tie"]
+    rival = _rival(case, rivals)
+    if rival is None:
+        return Unscored(NO_BASELINE)
+    return PREFERENCE["tie"] if rival.answer == case.answer else None
 
 
 def _scored(said: Judgement) -> Scored:
     return Unscored(str(said.unscored_reason)) if said.score is None else said.score
 
 
-def _items(judge: Judge, cases: Sequence[Case], against: Sequence[Case]) -> Iterator[Item]:
-    others: dict[str, list[Case]] = {}
-    for other in against:
-        others.setdefault(other.question_id, []).append(other)
+def _by_question(cases: Sequence[Case]) -> dict[str, list[Case]]:
+    """Return the answers that can be held against others, by question."""
+    found: dict[str, list[Case]] = {}
     for case in cases:
-        rivals = others.get(case.question_id, []) if judge.pairwise else []
-        rival = rivals[case.sample % len(rivals)].answer if rivals else ""
-        chunks = tuple(passage.text for passage in case.retrieved)
-        yield Item(
-            case.question_id, case.sample, case.cluster, case.question, case.answer, case.reference, rival, chunks
-        )
+        if not case.lost:
+            found.setdefault(case.question_id, []).append(case)
+    return found
+
+
+def _rival(case: Case, rivals: Mapping[str, Sequence[Case]]) -> Case | None:
+    """Return the answer that a case is held against: sample by sample, over again where there are fewer."""
+    others = rivals.get(case.question_id)
+    return others[case.sample % len(others)] if others else None
+
+
+def _item(case: Case, rival: Case | None) -> Item:
+    return Item(
+        case.question_id, case.sample, case.cluster, case.question, case.answer, case.reference,
+        rival.answer if rival else "", tuple(passage.text for passage in case.retrieved),
+    )  # fmt: skip
 
 
 def _shown(found: Judged) -> dict[str, Any]:

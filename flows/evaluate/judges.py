@@ -7,17 +7,15 @@ of asking that were compared with them, so these together are a judge's identity
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flows.core.errors import ParamsError, did_you_mean
 from flows.core.project import Project
 from flows.core.settings import load_settings
+from flows.evaluate.params import EvaluateParams, JudgeParams
 from flows.evaluate.registry import JUDGED
 from flows.provider.session import require_provider
 from flows.rag.prompts import Prompt, load_prompt
-
-if TYPE_CHECKING:
-    from flows.evaluate.params import EvaluateParams, JudgeParams
 
 OUTPUTS = ("judge", "preference")
 PREFERENCE = {"first": 1.0, "tie": 0.5, "second": 0.0}  # of the answer that is judged, when it is shown first
@@ -65,7 +63,7 @@ class Judge:
         return min(self.scale, key=lambda step: (abs(step - score), step))
 
 
-def load_judge(project: Project, name: str, spec: "JudgeParams", chat_model: str) -> Judge:
+def load_judge(project: Project, name: str, spec: JudgeParams, chat_model: str) -> Judge:
     """Return the judge that params.yaml describes under `evaluate.judges.<name>`.
 
     Raises:
@@ -90,7 +88,7 @@ def load_judge(project: Project, name: str, spec: "JudgeParams", chat_model: str
     return Judge(name, prompt, model, spec.repeats, spec.temperature, spec.max_output_tokens)
 
 
-def load_judges(project: Project, params: "EvaluateParams", chat_model: str) -> list[Judge]:
+def load_judges(project: Project, params: EvaluateParams, chat_model: str) -> list[Judge]:
     """Return the judges of params.yaml in order of their names.
 
     Raises:
@@ -112,7 +110,7 @@ def prompt_names(project: Project) -> list[str]:
     return found
 
 
-def named(project: Project, params: "EvaluateParams", name: str) -> tuple[str, "JudgeParams"]:
+def named(project: Project, params: EvaluateParams, name: str) -> tuple[str, JudgeParams]:
     """Return the judge that a person means: one of params.yaml, or a prompt with default settings.
 
     Args:
@@ -123,8 +121,6 @@ def named(project: Project, params: "EvaluateParams", name: str) -> tuple[str, "
     Raises:
         ParamsError: There is neither; names what there is.
     """
-    from flows.evaluate.params import JudgeParams
-
     short = name.removeprefix(JUDGED)
     for known in (name, short):
         if known in params.judges:
