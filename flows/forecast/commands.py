@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from flows.core.clock import utc_now
 from flows.core.errors import UsageError
+from flows.forecast.outlook import RatesOf
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import FloatArray, Usage
 
@@ -54,8 +55,8 @@ def forecast_file(options: argparse.Namespace) -> dict[str, Any]:
         InputError, ContractError, ParamsError: A file cannot be used.
     """
     from flows.forecast import frame
-    from flows.forecast.outlook import horizon_days
     from flows.forecast.pricefile import read_events, read_price_table
+    from flows.forecast.switching import keys_of
     from flows.forecast.usagefile import read_usage
 
     if options.budget_usd is not None and not 0 <= options.budget_usd < float("inf"):
@@ -67,30 +68,32 @@ def forecast_file(options: argparse.Namespace) -> dict[str, Any]:
     now = utc_now()
     usage = read_usage(Path(options.usage), now=now)
     table = frame.read(usage.rows, params, notes=usage.notes, now=now)
-    days = horizon_days(table, params.horizon_days)
+    rates: RatesOf
     if options.prices:
-        rates = frame.rates_of(table, days, read_price_table(Path(options.prices)))
-        unit = "USD"
+        rates, unit = partial(frame.rates_of, prices=read_price_table(Path(options.prices))), "USD"
+    elif usage.keys:
+        rates, unit = _library_rates(table, keys_of(usage.keys, params.events), params)
     else:
-        rates, unit = (_library_rates(table, usage.keys, days)) if usage.keys else (_ones(table, days), "the unit of y")
+        rates, unit = frame.ones, "the unit of y"
     found = frame.look(table, rates, budget_usd=options.budget_usd, params=params)
     return found | {"unit": unit, "notes": [*usage.notes, *found["notes"]]}
 
 
-def _ones(table: Usage, days: Any) -> FloatArray:
-    return np.ones((len(table.ids), len(days)))
-
-
-def _library_rates(table: Usage, keys: Any, days: Any) -> tuple[FloatArray, str]:
+def _library_rates(table: Usage, keys: Any, params: ForecastParams) -> tuple[RatesOf, str]:
+    from flows.forecast import frame
     from flows.forecast.costs import rates
+    from flows.forecast.outlook import horizon_days
     from flows.provider.prices import price_of_model
 
     @cache
     def price(provider: str, model: str, size: int, when: Any) -> Any:
         return price_of_model(provider, model, when, input_tokens=size)
 
-    found = rates(table.ids, keys, days, lambda key, when: price(key.provider, key.model, key.input_tokens, when))
-    return (found, "USD") if not np.isnan(found).all() else (_ones(table, days), "tokens: no model has a known price")
+    def rates_of(names: Any, days: Any) -> FloatArray:
+        return rates(names, keys, days, lambda key, when: price(key.provider, key.model, key.input_tokens, when))
+
+    unpriced = bool(np.isnan(rates_of(table.ids, horizon_days(table, params.horizon_days))).all())
+    return (frame.ones, "tokens: no model has a known price") if unpriced else (rates_of, "USD")
 
 
 def _text(found: dict[str, Any]) -> str:
@@ -99,7 +102,9 @@ def _text(found: dict[str, Any]) -> str:
     total, lines = found["total"], []
     lines.append(f"after {found['as_of']}: {_amount(total['mean'])} in all ({found['unit']})")
     for level in (80, 95):
-        lines.append(f"  {level} %: {_amount(total[f'lower_{level}'])} to {_amount(total[f'upper_{level}'])}")
+        held, windows = found["coverage"][str(level)], found["coverage"]["windows"]
+        past = f" (held {held:.0%} of {windows} past totals)" if held is not None else ""
+        lines.append(f"  {level} %: {_amount(total[f'lower_{level}'])} to {_amount(total[f'upper_{level}'])}{past}")
     budget = found["budget"]
     if budget and budget["p_exceed"] is not None:
         dates = ", ".join(f"{name[6:]} {budget[name] or 'later'}" for name in ("date_p10", "date_p50", "date_p90"))

@@ -7,12 +7,14 @@ forecaster sees one level.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from flows.forecast.budget import DAYS_PER_MONTH
 from flows.forecast.params import Event
 from flows.forecast.series import BoolArray, FloatArray, SeriesKey
 from flows.provider.prices import MTOK, Price
@@ -38,13 +40,32 @@ def _rate(key: SeriesKey, price: Price | None) -> float:
     return np.nan if rate is None else rate / MTOK
 
 
-def factors(ids: Sequence[str], days: "pd.DatetimeIndex", events: Sequence[Event]) -> FloatArray:
-    """Return what the events multiply each series by on each day, (series, days)."""
-    result = np.ones((len(ids), len(days)))
+def factors(names: "Sequence[str] | NDArray[np.str_]", days: "pd.DatetimeIndex", events: Sequence[Event]) -> FloatArray:
+    """Return what the events multiply each series by on each day, (series, days).
+
+    Args:
+        names: Of the series, or, (series, days), what each is called on each day.
+        days: The days.
+        events: Those with a multiplier or a growth count; a name is matched as it is on the day.
+    """
+    called = np.asarray(names, dtype=str).reshape(len(names), -1)
+    result = np.ones((len(called), len(days)))
     for event in events:
-        if event.multiplier is not None:
-            result[np.ix_(matching(ids, event.series), _holding(days, event))] *= event.multiplier
+        if event.multiplier is not None or event.growth_per_month is not None:
+            every = np.unique(called)
+            result *= np.where(
+                np.isin(called, every[matching(every.tolist(), event.series)]), _effect(days, event), 1.0
+            )
     return result
+
+
+def _effect(days: "pd.DatetimeIndex", event: Event) -> FloatArray:
+    if event.growth_per_month is None:
+        return np.where(_holding(days, event), event.multiplier or 1.0, 1.0)
+    last = event.until or date.max
+    grown = np.array([max(0, (min(day, last) - event.date).days) for day in days.date]) / DAYS_PER_MONTH
+    effect: FloatArray = (1 + event.growth_per_month) ** grown
+    return effect
 
 
 def matching(ids: Sequence[str], pattern: str) -> BoolArray:
@@ -53,8 +74,11 @@ def matching(ids: Sequence[str], pattern: str) -> BoolArray:
 
 
 def one_off(days: "pd.DatetimeIndex", event: Event) -> FloatArray:
-    """Return what an event costs once, by day."""
-    return np.where(days.date == event.date, event.cost_usd or 0.0, 0.0)
+    """Return the sum an event costs, by day: once, or again every so many days until it ends."""
+    if event.every_days is None:
+        return np.where(days.date == event.date, event.cost_usd or 0.0, 0.0)
+    since = np.array([(day - event.date).days for day in days.date])
+    return np.where(_holding(days, event) & (since % event.every_days == 0), event.cost_usd or 0.0, 0.0)
 
 
 def _holding(days: "pd.DatetimeIndex", event: Event) -> BoolArray:

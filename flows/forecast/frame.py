@@ -5,6 +5,7 @@ No project is needed: a frame of `ds, unique_id, y` goes in, plain JSON values c
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from flows.core.errors import ContractError, InputError
 from flows.forecast.anomalies import alarms
 from flows.forecast.budget import exceed_odds, outlook_of_budget
 from flows.forecast.costs import matching
+from flows.forecast.drivers import known_cost, planned
 from flows.forecast.intervals import bounds
-from flows.forecast.outlook import Outlook, horizon_days, look_ahead, notes, total_bounds
+from flows.forecast.outlook import Outlook, RatesOf, look_ahead, notes, total_bounds
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import FloatArray, Usage, daily
 from flows.provider.prices import MTOK
@@ -45,7 +47,8 @@ def run_on_frame(
 
     Returns:
         `series` {unique_id: [{ds, mean, lower_80, …}]}, `total` {mean, lower_80, …}, `budget` {usd, p_exceed,
-        date_p10, date_p50, date_p90} or None, `anomalies`, `as_of`, and `notes`. None = unknown.
+        date_p10, date_p50, date_p90} or None, `coverage` {80, 95, windows} of past totals, `anomalies`, `as_of` and
+        `notes`. None = unknown.
 
     Raises:
         ContractError: A column is missing, or some amount is negative, infinite or missing.
@@ -53,20 +56,21 @@ def run_on_frame(
     """
     params = params or ForecastParams()
     table = read(usage, params)
-    days = horizon_days(table, params.horizon_days)
-    rates = np.ones((len(table.ids), len(days))) if prices is None else rates_of(table, days, prices)
+    rates = ones if prices is None else partial(rates_of, prices=prices)
     return look(table, rates, budget_usd=budget_usd, params=params)
 
 
-def look(table: Usage, rates: FloatArray, *, budget_usd: float | None, params: ForecastParams) -> dict[str, Any]:
-    """Forecast a table at the given rates, (series, horizon) with NaN = unpriced; see `run_on_frame`."""
+def look(table: Usage, rates: RatesOf, *, budget_usd: float | None, params: ForecastParams) -> dict[str, Any]:
+    """Forecast a table at the given rates, NaN = unpriced; see `run_on_frame`."""
     outlook = look_ahead(table, rates, params)
+    fixed = known_cost(planned(params.events, outlook.days), len(outlook.days))
     return {
         "as_of": f"{table.days[-1]:%Y-%m-%d}",
         "series": _series(outlook, params),
-        "total": _total(outlook, params),
-        "budget": _budget(outlook, budget_usd),
-        "anomalies": alarms(outlook.past, table.ids, table.days, params),
+        "total": _total(outlook, params, fixed),
+        "budget": _budget(outlook, budget_usd, fixed),
+        "coverage": _coverage(outlook),
+        "anomalies": alarms(outlook.past, outlook.usage.ids, table.days, params),
         "notes": [*_unpriced(outlook), *notes(outlook, params)],
     }
 
@@ -104,16 +108,21 @@ def _require(frame: "pd.DataFrame", columns: tuple[str, ...], what: str) -> None
         raise ContractError(f"the {what} table lacks column(s) {missing}. Its columns are {', '.join(columns)}.")
 
 
-def rates_of(usage: Usage, days: "pd.DatetimeIndex", prices: "pd.DataFrame") -> FloatArray:
-    """Return USD per unit, (series, days), by a price table whose `unique_id` may hold * and ?; NaN = unpriced."""
+def ones(names: Sequence[str], days: "pd.DatetimeIndex") -> FloatArray:
+    """Return the rates of amounts that are forecast in their own unit, (names, days)."""
+    return np.ones((len(names), len(days)))
+
+
+def rates_of(names: Sequence[str], days: "pd.DatetimeIndex", prices: "pd.DataFrame") -> FloatArray:
+    """Return USD per unit, (names, days), by a price table whose `unique_id` may hold * and ?; NaN = unpriced."""
     import pandas as pd
 
     _require(prices, PRICE_COLUMNS, "price")
     starts = pd.DatetimeIndex(pd.to_datetime(prices["valid_from"], utc=True)).floor("D")
     amounts = pd.to_numeric(prices["usd_per_mtok"]).to_numpy("float64") / MTOK
-    result = np.full((len(usage.ids), len(days)), np.nan)
+    result = np.full((len(names), len(days)), np.nan)
     for row in np.argsort(starts.to_numpy(), kind="stable"):
-        named = matching(usage.ids, prices["unique_id"].iloc[row])
+        named = matching(names, prices["unique_id"].iloc[row])
         result[np.ix_(named, days >= starts[row])] = amounts[row]
     return result
 
@@ -123,31 +132,40 @@ def _series(outlook: Outlook, params: ForecastParams) -> dict[str, list[dict[str
     for level in params.levels:
         sides = bounds(outlook.cost, outlook.by_series, level, ratio_max=params.ratio_max)
         columns[f"lower_{level}"], columns[f"upper_{level}"] = sides
-    return {
-        name: [
-            {"ds": f"{day:%Y-%m-%d}", **_known({key: values[i, h] for key, values in columns.items()})}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in np.unique(outlook.names).tolist():
+        here = outlook.names == name  # more than one series after a model switch: their bounds add up, too wide
+        sums = {key: np.where(here, values, 0.0).sum(axis=0) for key, values in columns.items()}
+        found[name] = [
+            {"ds": f"{day:%Y-%m-%d}", **_known({key: values[h] for key, values in sums.items()})}
             for h, day in enumerate(outlook.days)
+            if here[:, h].any()
         ]
-        for i, name in enumerate(outlook.usage.ids)
-    }
+    return found
 
 
-def _total(outlook: Outlook, params: ForecastParams) -> dict[str, float | None]:
-    values = {"mean": outlook.total_cost.sum() if outlook.priced.any() else np.nan}
+def _coverage(outlook: Outlook) -> dict[str, Any]:
+    """Return the share of past totals of this length that lay inside their interval, and how many they are."""
+    shares = {str(level): share[0, -1] for level, share in outlook.running.coverage.items()}
+    return {**_known(shares), "windows": int(outlook.running.windows[0, -1])}
+
+
+def _total(outlook: Outlook, params: ForecastParams, fixed: FloatArray) -> dict[str, float | None]:
+    values = {"mean": outlook.total_cost.sum() + fixed.sum() if outlook.priced.any() else np.nan}
     for level in params.levels:
-        lower, upper = total_bounds(outlook, params, level, np.zeros(len(outlook.days)))
+        lower, upper = total_bounds(outlook, params, level, fixed)
         values[f"lower_{level}"] = lower[-1] if outlook.priced.any() else np.nan
         values[f"upper_{level}"] = upper[-1] if outlook.priced.any() else np.nan
     return _known(values)
 
 
-def _budget(outlook: Outlook, budget_usd: float | None) -> dict[str, Any] | None:
+def _budget(outlook: Outlook, budget_usd: float | None, fixed: FloatArray) -> dict[str, Any] | None:
     if budget_usd is None:
         return None
     if np.isnan(outlook.running.scale).any() or not outlook.priced.any():
         return {"usd": budget_usd, "p_exceed": None, "date_p10": None, "date_p50": None, "date_p90": None}
     running = np.cumsum(outlook.total_cost)
-    odds = exceed_odds(running, np.zeros(len(running)), outlook.running, budget_usd)
+    odds = exceed_odds(running, np.cumsum(fixed), outlook.running, budget_usd)
     return outlook_of_budget(outlook.days, odds, budget_usd)
 
 

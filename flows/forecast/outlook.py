@@ -5,7 +5,7 @@ The mean of the total is the sum of the series (bottom-up was as good as direct:
 bounds was a third too wide (research, statistics §5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,12 @@ from flows.forecast.forecaster import forecast, past_forecasts
 from flows.forecast.intervals import Errors, bounds, learn, log_errors
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import BoolArray, FloatArray, Usage
+from flows.forecast.switching import Names, names_ahead, rates_by_name, spliced
 
 if TYPE_CHECKING:
     import pandas as pd
+
+RatesOf = Callable[[Sequence[str], "pd.DatetimeIndex"], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class Outlook:
 
     `amount` and `cost` are (series, horizon); `cost` is NaN for unpriced series. `past` is by
     series in amounts; `total` is the weighted sum of the priced ones. Errors are of single days
-    (`by_series`, `by_day`) and of running totals (`running`).
+    (`by_series`, `by_day`) and of running totals (`running`). `names` is what each series is called on
+    each day, (series, horizon): a model switch changes it.
     """
 
     usage: Usage
     days: "pd.DatetimeIndex"
+    names: Names
     amount: FloatArray
     cost: FloatArray
     past: Past
@@ -75,27 +80,26 @@ def horizon_days(usage: Usage, horizon: int) -> "pd.DatetimeIndex":
     return pd.date_range(usage.days[-1], periods=horizon + 1, freq="D", unit="us")[1:]
 
 
-def look_ahead(usage: Usage, rates: FloatArray, params: ForecastParams) -> Outlook:
+def look_ahead(usage: Usage, rates_of: RatesOf, params: ForecastParams) -> Outlook:
     """Forecast amounts, costs, and learn the intervals.
 
     Args:
         usage: Daily amounts up to the last complete day.
-        rates: USD per unit, (series, horizon), NaN = unpriced.
-        params: Events, the forecaster's numbers, levels.
+        rates_of: USD per unit of named series on given days, (names, days), NaN = unpriced.
+        params: Events, horizon, the forecaster's numbers, levels.
     """
-    import pandas as pd
-
-    horizon = rates.shape[1]
+    usage, horizon = spliced(usage, params.events), params.horizon_days
     days = horizon_days(usage, horizon)
-    every = factors(usage.ids, pd.DatetimeIndex(usage.days.append(days)), params.events)
-    before, after = every[:, : len(usage.days)], every[:, len(usage.days) :]
+    names = names_ahead(usage.ids, days, params.events)
+    rates = rates_by_name(names, days, rates_of)
+    before, after = factors(usage.ids, usage.days, params.events), factors(names, days, params.events)
     now = before[:, -1:]
     history = usage.y / before * now  # as if what holds today had always held
     amount = forecast(history, horizon, params.forecaster) * after / now
     past = Past(*past_forecasts(history, horizon, params.backtest_origins, params.forecaster), history)
     total = past.weighted(_weights(rates))
     return Outlook(
-        usage, days, amount, amount * rates, past, total,
+        usage, days, names, amount, amount * rates, past, total,
         by_series=errors_of(past, params, cumulative=False),
         by_day=errors_of(total, params, cumulative=False),
         running=errors_of(total, params, cumulative=True),

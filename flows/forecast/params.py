@@ -14,23 +14,38 @@ OWN_USE_CASES = ("evaluation", "indexing", "testset", "monitor", "retrain", "jud
 
 
 class Event(BaseModel):
-    """Something planned that changes usage by a factor from a day on, or costs a sum once."""
+    """Something planned, with one effect: usage changes by a factor, grows, goes to another model, or costs a sum."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(min_length=1, description="What people call it; becomes the driver of a one-off cost.")
     date: datetime.date
-    until: datetime.date | None = None  # first day it no longer holds; None = it stays
-    series: str = Field("*", min_length=1, description="Pattern of `<use_case>/<model>/<token type>`, with * and ?.")
+    until: datetime.date | None = None  # first day it no longer holds (or grows); None = it stays
+    series: str = Field(
+        "*",
+        min_length=1,
+        description="Pattern of `<use_case>/<model>/<token type>` or `own_work/<stage>`, with * and ?.",
+    )
     multiplier: float | None = Field(None, gt=0, le=1e6, description="Tokens times this, from `date` on.")
-    cost_usd: float | None = Field(None, ge=0, le=1e9, description="Paid once, on `date` (re-embedding, training).")
+    growth_per_month: float | None = Field(
+        None, gt=-1, le=10, description="Grows by this share a month from `date` on."
+    )
+    model: str | None = Field(None, min_length=1, description="The series go to this model on `date`.")
+    provider: str | None = Field(None, min_length=1, description="Who serves `model`; null = who did before.")
+    cost_usd: float | None = Field(None, ge=0, le=1e9, description="Paid on `date` (re-embedding, training).")
+    every_days: int | None = Field(None, ge=1, le=3660, description="`cost_usd` is paid again after so many days.")
 
     @model_validator(mode="after")
     def _one_effect(self) -> Self:
-        if (self.multiplier is None) == (self.cost_usd is None):
-            raise ValueError("an event has either a multiplier or a cost_usd")
-        if self.until is not None and self.until <= self.date:
-            raise ValueError("`until` must lie after `date`")
+        effects = (self.multiplier, self.growth_per_month, self.model, self.cost_usd)
+        if sum(effect is not None for effect in effects) != 1:
+            raise ValueError("an event has one of multiplier, growth_per_month, model and cost_usd")
+        if self.until is not None and (self.until <= self.date or self.model is not None):
+            raise ValueError("`until` must lie after `date`; a model switch has none, going back is another event")
+        if (self.every_days is not None and self.cost_usd is None) or (
+            self.provider is not None and self.model is None
+        ):
+            raise ValueError("`every_days` belongs to `cost_usd`, `provider` to `model`")
         return self
 
 
@@ -66,7 +81,7 @@ class ForecastParams(Section):
     own_runs_per_week: dict[str, float] = Field(
         {"evaluate": 7.0}, description="Own work by stage: runs a week at the cost of its last run."
     )
-    events: tuple[Event, ...] = Field((), description="What is planned: name, date, series, multiplier or cost_usd.")
+    events: tuple[Event, ...] = Field((), description="What is planned: name, date, series, and one effect.")
     forecaster: Rules = Field(Rules(), description="Numbers of the forecaster; a step is a day, a season a week.")
     gap_days_max: int = Field(90, ge=7, le=3660, description="Days without a call that part a log into pieces.")
     backtest_origins: int = Field(120, ge=1, le=2000, description="Past days from which a forecast is repeated.")

@@ -7,31 +7,25 @@ earlier day's line; only the newest day's is replaced, when late calls or prices
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from flows.core.files import write_text
-from flows.forecast.outlook import Outlook, look_ahead, total_bounds
+from flows.forecast.outlook import Outlook, RatesOf, look_ahead, total_bounds
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import FloatArray, Usage
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 USD_DIGITS = 6
 
 
-def a_while_ago(
-    usage: Usage, rates: "Callable[[pd.DatetimeIndex], FloatArray]", params: ForecastParams
-) -> dict[str, Any] | None:
+def a_while_ago(usage: Usage, rates_of: RatesOf, params: ForecastParams) -> dict[str, Any] | None:
     """Return the forecast of the last horizon's days from what was known before them, and what came true.
 
     Args:
         usage: All complete days.
-        rates: USD per token of every series on given days.
+        rates_of: USD per token of named series on given days.
         params: How far, and the forecaster's numbers.
 
     Returns:
@@ -42,8 +36,8 @@ def a_while_ago(
     if len(usage.days) - ahead < rules.cold_start_seasons * rules.season_steps:
         return None
     then = Usage(usage.ids, usage.days[:-ahead], usage.y[:, :-ahead])
-    price = rates(usage.days[-ahead:])
-    outlook = look_ahead(then, price, params)
+    price = rates_of(usage.ids, usage.days[-ahead:])
+    outlook = look_ahead(then, rates_of, params)
     actual = np.nansum(np.nan_to_num(usage.y[:, -ahead:]) * price, axis=0)
     days = zip(usage.days[-ahead:], outlook.total_cost, actual, strict=True)
     return {

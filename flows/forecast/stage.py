@@ -4,8 +4,9 @@
 the same bytes. The stage asks no model and spends nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,10 @@ from flows.forecast import backtest, library, review, tables
 from flows.forecast.anomalies import alarms, said
 from flows.forecast.costs import PriceAt, rates
 from flows.forecast.drivers import known_cost, own_work, planned
-from flows.forecast.outlook import Outlook, daily_wape, horizon_days, look_ahead, notes
+from flows.forecast.outlook import Outlook, RatesOf, daily_wape, horizon_days, look_ahead, notes
 from flows.forecast.params import ForecastParams
-from flows.forecast.series import TokenRows, Usage, daily, token_rows
+from flows.forecast.series import FloatArray, TokenRows, Usage, daily, token_rows
+from flows.forecast.switching import keys_of
 from flows.provider.prices import Price, load_prices, price_at
 
 if TYPE_CHECKING:
@@ -116,13 +118,17 @@ def _publish(
     *, spent: dict[str, float | None],
 ) -> None:  # fmt: skip
     days, prices = horizon_days(usage, params.horizon_days), _prices(project)
-    price_of = partial(rates, usage.ids, rows.keys, price_at=prices)
-    outlook = look_ahead(usage, price_of(days), params)
-    drivers = own_work(params.own_runs_per_week, spent, days) + planned(params.events, days)
+    keys = keys_of(rows.keys, params.events)
+
+    def rates_of(names: Sequence[str], when: "pd.DatetimeIndex") -> FloatArray:
+        return rates(names, keys, when, prices)
+
+    outlook = look_ahead(usage, rates_of, params)
+    drivers = own_work(params.own_runs_per_week, spent, days, params.events) + planned(params.events, days)
     values = tables.summary(outlook, drivers, params)
-    values["past_usd"], gap = _past(calls, rows, outlook, prices, params)
+    values["past_usd"], gap = _past(calls, usage, rates_of, params)
     values["notes"] = [*rows.notes, *gap, *_unpriced(values["unpriced"]), *notes(outlook, params)]
-    tested = _backtest(outlook, params) | {"a_while_ago": review.a_while_ago(usage, price_of, params)}
+    tested = _backtest(outlook, params) | {"a_while_ago": review.a_while_ago(usage, rates_of, params)}
     late = tables.restated(_history_before(project), tested["history"])
     write_table(project.data("forecast", "forecast.parquet"), tables.forecast_table(outlook, drivers, params), FORECAST)
     write_json(project.data("forecast", "backtest.json"), tested)
@@ -170,17 +176,17 @@ def _prices(project: Project) -> PriceAt:
 
 
 def _past(
-    calls: "pd.DataFrame", rows: TokenRows, outlook: Outlook, prices: PriceAt, params: ForecastParams
+    calls: "pd.DataFrame", usage: Usage, rates_of: RatesOf, params: ForecastParams
 ) -> tuple[float | None, list[str]]:
     """Return the logged cost of the last days, as many as the horizon, and a note if the prices do not explain it."""
-    recent = outlook.usage.days[-params.horizon_days :]
+    recent = usage.days[-params.horizon_days :]
     day = calls["started_at"].dt.floor("D")
     traffic = calls[(day >= recent[0]) & (day <= recent[-1]) & ~calls["use_case"].isin(params.own_use_cases)]
     logged = float(traffic["cost_usd"].sum())
     if traffic["cost_usd"].isna().all():
         return None, ["no call of the last days has a logged cost"]
-    priced = rates(outlook.usage.ids, rows.keys, recent, prices)
-    computed = float(np.nansum(np.nan_to_num(outlook.usage.y[:, -len(recent) :]) * priced))
+    priced = rates_of(usage.ids, recent)
+    computed = float(np.nansum(np.nan_to_num(usage.y[:, -len(recent) :]) * priced))
     if abs(computed - logged) <= params.calls_priced_gap * max(computed, logged):
         return round(logged, tables.USD_DIGITS), []
     note = f"logged cost of the last {len(recent)} days is {logged:.2f} USD, tokens x price gives {computed:.2f} USD"

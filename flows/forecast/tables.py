@@ -12,6 +12,7 @@ from flows.forecast.intervals import bounds
 from flows.forecast.outlook import Outlook, errors_of, total_bounds
 from flows.forecast.params import ForecastParams
 from flows.forecast.series import FloatArray, Usage
+from flows.forecast.switching import Names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,7 @@ TOTAL = "total"
 TRAFFIC = "traffic"
 BASELINE = "baseline"
 USD_DIGITS = 6  # a millionth of a dollar
+KEY = ["unique_id", "ds", "level"]
 BUDGET_DATES = ("date_p10", "date_p50", "date_p90")
 
 
@@ -33,19 +35,28 @@ def forecast_table(outlook: Outlook, drivers: Sequence[Driver], params: Forecast
     frames = []
     for level in params.levels:
         lower, upper = bounds(outlook.cost, outlook.by_series, level, ratio_max=params.ratio_max)
-        for i, name in enumerate(outlook.usage.ids):
-            frames.append(_rows(outlook, name, TRAFFIC, level, outlook.amount[i], outlook.cost[i], lower[i], upper[i]))
+        for i, names in enumerate(outlook.names):
+            frames.append(_rows(outlook, names, TRAFFIC, level, outlook.amount[i], outlook.cost[i], lower[i], upper[i]))
         for driver in drivers:
             none = np.full(len(outlook.days), np.nan)
             frames.append(_rows(outlook, driver.unique_id, driver.driver, level, none, *[driver.cost] * 3))
         low, high = bounds(total[None], outlook.by_day, level, ratio_max=params.ratio_max)
         tokens = outlook.amount.sum(axis=0)
         frames.append(_rows(outlook, TOTAL, "all", level, tokens, total + fixed, low[0] + fixed, high[0] + fixed))
-    return pd.concat(frames, ignore_index=True).sort_values(["unique_id", "ds", "level"], ignore_index=True)
+    return _merged(pd.concat(frames, ignore_index=True)).sort_values(KEY, ignore_index=True)
+
+
+def _merged(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return one row a key: after a model switch several series go on under one name. Added bounds are too wide."""
+    if not table.duplicated(KEY).any():
+        return table
+    how: dict[str, Any] = dict.fromkeys(("horizon", "driver", "scenario"), "first")
+    how |= dict.fromkeys(("tokens", "cost_usd", "lower_usd", "upper_usd"), lambda values: values.sum(skipna=False))
+    return table.groupby(KEY, as_index=False).agg(how)[list(table.columns)]
 
 
 def _rows(
-    outlook: Outlook, name: str, driver: str, level: int,
+    outlook: Outlook, name: "str | Names", driver: str, level: int,
     tokens: FloatArray, cost: FloatArray, lower: FloatArray, upper: FloatArray,
 ) -> "pd.DataFrame":  # fmt: skip
     import pandas as pd

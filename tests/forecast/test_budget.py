@@ -6,6 +6,7 @@ import pytest
 from scipy import special
 
 from flows.forecast.budget import exceed_odds, outlook_of_budget, over_horizon
+from flows.forecast.frame import ones
 from flows.forecast.intervals import Errors
 from flows.forecast.outlook import look_ahead
 from flows.forecast.params import ForecastParams
@@ -70,7 +71,7 @@ def test_odds_come_true_about_as_often_as_they_say(world):
     days = pd.date_range("2026-01-01", periods=120, freq="D", tz="UTC")
     said, happened = [], []
     for row in world(200, 120 + 14, sd=0.25, rho=0.9, seed=3):
-        outlook = look_ahead(Usage(("a",), days, row[None, :120]), np.ones((1, 14)), ForecastParams(horizon_days=14))
+        outlook = look_ahead(Usage(("a",), days, row[None, :120]), ones, ForecastParams(horizon_days=14))
         for share in (0.7, 0.85, 1.0, 1.2, 1.4):
             budget = row[92:120].mean() * 14 * share
             said.append(exceed_odds(np.cumsum(outlook.total_cost), np.zeros(14), outlook.running, budget)[-1])

@@ -9,6 +9,7 @@ import pytest
 from flows.core.errors import ParamsError
 from flows.forecast.costs import factors, rates
 from flows.forecast.drivers import known_cost, own_work, planned
+from flows.forecast.frame import ones
 from flows.forecast.outlook import look_ahead
 from flows.forecast.params import Event, ForecastParams
 from flows.forecast.series import SeriesKey, Usage
@@ -21,6 +22,9 @@ CUT = datetime(2026, 11, 11, tzinfo=UTC)
 def cut_price(_key, when):
     factor = 0.6 if when >= CUT else 1.0
     return Price("p", "m", "announced", input=2.0 * factor, output=8.0 * factor)
+
+
+KEYS = {"a/m/input": SeriesKey("p", "m", "input", 0)}
 
 
 def usage(y, ids=("a/m/input",)):
@@ -54,9 +58,7 @@ def test_an_announced_price_cut_is_met_within_ten_per_cent(world):
     errors = []
     for row in y:
         table = usage(row[None, :120])
-        outlook = look_ahead(
-            table, rates(table.ids, {"a/m/input": SeriesKey("p", "m", "input", 0)}, DAYS, cut_price), params
-        )
+        outlook = look_ahead(table, lambda names, days: rates(names, KEYS, days, cut_price), params)
         true = (row[120:] * np.where(DAYS >= CUT, 1.2e-6, 2e-6)).sum()
         errors.append(abs(outlook.total_cost.sum() - true) / true)
 
@@ -65,9 +67,11 @@ def test_an_announced_price_cut_is_met_within_ten_per_cent(world):
 
 def test_the_total_is_the_sum_of_its_series(world):
     table = usage(world(3, 90), ids=("a", "b", "c"))
-    prices = np.repeat([[1e-6], [2e-6], [np.nan]], 28, axis=1)
+    prices = {"a": 1e-6, "b": 2e-6, "c": np.nan}
 
-    outlook = look_ahead(table, prices, ForecastParams())
+    outlook = look_ahead(
+        table, lambda names, days: np.array([[prices[n]] * len(days) for n in names]), ForecastParams()
+    )
 
     np.testing.assert_allclose(outlook.total_cost, outlook.amount[0] * 1e-6 + outlook.amount[1] * 2e-6)
     assert outlook.priced.tolist() == [True, True, False]
@@ -86,8 +90,8 @@ def test_an_event_that_lies_in_the_past_is_already_in_force():
     y[:, 87:] = 70.0
     event = Event(name="shorter prompt", date=date(2026, 10, 29), multiplier=0.7)
 
-    known = look_ahead(usage(y), np.ones((1, 28)), ForecastParams(events=(event,)))
-    unknown = look_ahead(usage(y), np.ones((1, 28)), ForecastParams())
+    known = look_ahead(usage(y), ones, ForecastParams(events=(event,)))
+    unknown = look_ahead(usage(y), ones, ForecastParams())
 
     np.testing.assert_allclose(known.amount, 70.0)
     assert unknown.amount.mean() > 71
@@ -96,7 +100,7 @@ def test_an_event_that_lies_in_the_past_is_already_in_force():
 def test_a_future_event_changes_the_forecast_from_its_day_on():
     event = Event(name="shorter prompt", date=date(2026, 11, 8), multiplier=0.5)
 
-    outlook = look_ahead(usage(np.full((1, 90), 100.0)), np.ones((1, 28)), ForecastParams(events=(event,)))
+    outlook = look_ahead(usage(np.full((1, 90), 100.0)), ones, ForecastParams(events=(event,)))
 
     np.testing.assert_allclose(outlook.amount[0], [100.0] * 7 + [50.0] * 21)
 
@@ -121,6 +125,44 @@ def test_a_planned_sum_is_paid_once_and_only_within_the_horizon():
     assert [(driver.unique_id, driver.cost.sum()) for driver in found] == [("event/re-embed", 12.5)]
 
 
+def test_a_sum_may_be_paid_again_and_again():
+    runs = Event(name="compliance run", date=date(2026, 10, 25), until=date(2026, 11, 20), every_days=10, cost_usd=3.0)
+
+    (found,) = planned([runs], DAYS)
+
+    assert [f"{day:%m-%d}" for day in DAYS[found.cost > 0]] == ["11-04", "11-14"]
+
+
+def test_a_corpus_that_grows_makes_its_series_grow_from_the_day_on():
+    event = Event(name="corpus", date=date(2026, 10, 1), series="*/input", growth_per_month=0.1)
+
+    found = factors(("a/m/input", "a/m/output"), DAYS, [event])
+
+    np.testing.assert_allclose(found[1], 1.0)
+    np.testing.assert_allclose(found[0, 0], 1.1 ** (31 / (365.25 / 12)))
+    np.testing.assert_allclose(found[0, 7] / found[0, 0], 1.1 ** (7 / (365.25 / 12)))
+
+
+def test_growth_that_has_begun_is_no_surprise_and_is_carried_on(world):
+    day = np.arange(120)
+    y = 1000 * 1.2 ** (day / (365.25 / 12))
+    began = Event(name="corpus", date=(DAYS[0] - pd.Timedelta(days=120)).date(), growth_per_month=0.2)
+
+    found = look_ahead(usage(y[None]), ones, ForecastParams(events=(began,)))
+
+    np.testing.assert_allclose(found.amount[0], 1000 * 1.2 ** ((day[-1] + 1 + np.arange(28)) / (365.25 / 12)))
+
+
+def test_own_work_changes_with_events_of_its_own_name_only():
+    twice = Event(name="larger test set", date=date(2026, 11, 15), series="own_work/evaluate", multiplier=2)
+    past = Event(name="larger already", date=date(2026, 10, 1), series="own_work/*", multiplier=5)
+    other = Event(name="traffic", date=date(2026, 11, 2), multiplier=9)
+
+    (found,) = own_work({"evaluate": 7}, {"evaluate": 1.0}, DAYS, (twice, past, other))
+
+    np.testing.assert_allclose(found.cost, [1.0] * 14 + [2.0] * 14)
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -130,6 +172,11 @@ def test_a_planned_sum_is_paid_once_and_only_within_the_horizon():
         {"events": [{"name": "x", "date": "2026-01-01"}]},
         {"events": [{"name": "x", "date": "2026-01-01", "multiplier": 0}]},
         {"events": [{"name": "x", "date": "2026-02-01", "until": "2026-01-01", "multiplier": 2}]},
+        {"events": [{"name": "x", "date": "2026-01-01", "multiplier": 2, "model": "m"}]},
+        {"events": [{"name": "x", "date": "2026-01-01", "multiplier": 2, "every_days": 7}]},
+        {"events": [{"name": "x", "date": "2026-01-01", "multiplier": 2, "provider": "azure"}]},
+        {"events": [{"name": "x", "date": "2026-01-01", "until": "2026-02-01", "model": "m"}]},
+        {"events": [{"name": "x", "date": "2026-01-01", "growth_per_month": -1}]},
         {"horizon": 28},
     ],
 )

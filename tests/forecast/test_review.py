@@ -23,8 +23,8 @@ def usage(y, start="2026-01-01"):
     return Usage(("a/m/input",), pd.date_range(start, periods=y.shape[1], freq="D", tz="UTC"), y)
 
 
-def flat_price(days):
-    return np.full((1, len(days)), 2.0)
+def flat_price(names, days):
+    return np.full((len(names), len(days)), 2.0)
 
 
 def test_the_past_forecast_sees_nothing_of_what_came_after(world):
