@@ -46,17 +46,17 @@ def places(rows):
     return {row[0] for row in rows}
 
 
-@pytest.fixture
-def both(project, now):
-    publish(project, {"open.md": OPEN, "pay.md": SHUT}, now)
-    return open_index(project)
-
-
 def index_of(folder, documents):
     (Path(folder) / "params.yaml").write_text("embed: {}\n")
     project = Project.open(folder)
     publish(project, documents, NOW)
     return open_index(project)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """An index for tests that only read."""
+    return index_of(tmp_path_factory.mktemp("both"), {"open.md": OPEN, "pay.md": SHUT})
 
 
 @pytest.mark.slow
@@ -152,7 +152,8 @@ def test_rows_that_come_back_against_the_labels_stop_everything():
         require_readable(rows, Reach(["hr", "public"], {"d" * 32}))
 
 
-def test_a_manifest_that_lies_about_labels_opens_nothing(project, both):
+def test_a_manifest_that_lies_about_labels_opens_nothing(project, now):
+    publish(project, {"open.md": OPEN, "pay.md": SHUT}, now)
     write_json(pointer(project), asdict(replace(published(project), access={"public": 3})))
     assert places(found(open_index(project), ("public",))) == {"open.md"}
     assert found(open_index(project), ("hr",)) == []
@@ -230,8 +231,9 @@ def test_an_erasure_from_a_version_without_labels_leaves_it_closed(unlabelled, n
     assert index.manifest.access == {"unlabelled": 1}
 
 
-def test_verify_reads_the_labels_too(project, both):
+def test_verify_reads_the_labels_too(project, now):
     """The byte that holds a label is one of those that are compared."""
+    publish(project, {"open.md": OPEN, "pay.md": SHUT}, now)
     name = next(name for name in published(project).files if "/data/" in name)
     path = database(project) / name
     data = path.read_bytes()

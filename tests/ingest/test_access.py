@@ -98,6 +98,7 @@ def test_each_row_has_its_own_label_and_blank_means_the_source(project):
     assert rules(corpus) == {"rows.jsonl#d": ("schema", "access_label")}
 
 
+@pytest.mark.slow
 def test_a_parquet_column_of_labels_is_read(project):
     project.data("sources").mkdir(parents=True)
     rows = {"id": ["a", "b"], "text": [TEXT, f"{TEXT} Two."], "groups": ["hr", None]}
