@@ -5,6 +5,7 @@ connections open between batches, and puts everything that is not thread-safe on
 """
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, TypeVar
@@ -55,9 +56,9 @@ async def work_through(
     Work in flight is finished, because it is paid for; `stop` tells it not to wait for another try.
 
     Raises:
-        LlmopsError: The first one that a job raised.
+        LlmopsError, OSError, sqlite3.Error: The first one that a job raised; a full disk is the latter two.
     """
-    queue, errors = iter(jobs), list[LlmopsError]()
+    queue, errors = iter(jobs), list[Exception]()
 
     async def worker() -> None:
         for job in queue:
@@ -65,7 +66,7 @@ async def work_through(
                 return
             try:
                 await do(job)
-            except LlmopsError as error:
+            except (LlmopsError, OSError, sqlite3.Error) as error:
                 errors.append(error)
                 stop.set()
 
