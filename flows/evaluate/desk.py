@@ -16,13 +16,13 @@ from flows.core.files import write_json
 from flows.core.progress import Progress
 from flows.core.project import Project
 from flows.core.tables import read_table
-from flows.evaluate.answering import answer_missing, known_answers, stored_answers, wanted
+from flows.evaluate.answering import Wanted, answer_missing, known_answers, stored_answers, wanted
 from flows.evaluate.buying import Desk, Found, smoke_look, usable_share
-from flows.evaluate.decide import decide
+from flows.evaluate.decide import Judgement, decide
 from flows.evaluate.looks import Look, Samples, at_look
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.plan import Plan, repeats_itself
-from flows.evaluate.undecided import known_of
+from flows.evaluate.undecided import known_of, without_judges
 from flows.rag.release import ReleaseManifest, load_release
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Both:
     score: Callable[[], None]
     progress: Progress
     notes: list[str] = field(default_factory=list)
+    judges_skipped: bool = False
 
     @property
     def baseline(self) -> ReleaseManifest | None:
@@ -102,7 +103,15 @@ class Both:
         if (baseline := self.baseline) is not None:
             self.notes[:] = self._ask_baseline(baseline, part, look.baseline_samples)
         write_json(work(self.project, LOOK_FILE), look.to_json())
-        self.judges()
+        self.judges_skipped = bool(self.params.judges) and self._fails_already(look)
+        if self.judges_skipped:
+            self.notes.append("Judges were not asked, because the cheaper checks already fail.")
+        else:
+            self.judges()
+
+    def _fails_already(self, look: Look) -> bool:
+        """Say whether a look fails by what needs no judge, so that none has to be paid."""
+        return self._decided(look, without_judges(self.params))[0].result.verdict == "fail"
 
     def _ask_baseline(self, release: ReleaseManifest, part: "pd.DataFrame", samples: int) -> list[str]:
         """Measure production where it was not measured yet; say what could not be, and go on."""
@@ -119,35 +128,34 @@ class Both:
 
     def judge(self, look: Look) -> Found:
         """Judge a look by its answers; an overdue review is no matter of evidence and is left to the last step."""
+        found, ours, theirs = self._decided(look, without_judges(self.params) if self.judges_skipped else self.params)
+        known = known_of(found, ours, theirs, at_look(self.params, look), share=look.share)
+        return Found(found.result.verdict, known)
+
+    def _decided(self, look: Look, params: EvaluateParams) -> "tuple[Judgement, pd.DataFrame, pd.DataFrame | None]":
         self.score()
         ours = self._scores(self.plan.release_id)
         theirs = self._scores(self.plan.baseline_id) if self.plan.baseline_id else None
-        params = at_look(self.params, look)
-        found = decide(ours, theirs, params, today=date.min)
-        return Found(found.result.verdict, known_of(found, ours, theirs, params, share=look.share))
+        return decide(ours, theirs, at_look(params, look), today=date.min), ours, theirs
 
     def _scores(self, release_id: str) -> "pd.DataFrame":
         return read_table(work(self.project, f"{release_id}.scores.parquet"), SCORES, remedy=REMEDY)
 
     def missing(self, look: Look) -> tuple[int, float | None]:
         """Return how many answers a look lacks, and their price by the answers there are; None = not known."""
-        part, count, price = look.part(self.questions), 0, 0.0
-        known = True
+        part = look.part(self.questions)
         sides = ((self.plan.release_id, look.candidate_samples), (self.plan.baseline_id, look.baseline_samples))
-        for release_id, samples in sides:
-            if release_id is None:
-                continue
-            answers = known_answers(self.project, release_id)
-            lacking = sum(
-                item.answer_id(release_id) not in ids
-                for ids in [set(answers["answer_id"])]
-                for item in wanted(part, samples)
-            )
-            count += lacking
-            mean = answers["cost_usd"].mean() if len(answers) and answers["cost_usd"].notna().all() else None
-            known &= not lacking or mean is not None
-            price += lacking * (mean or 0.0)
-        return count, float(price) if known else None
+        lacking = [self._lacking(name, wanted(part, samples)) for name, samples in sides if name is not None]
+        prices = [price for _, price in lacking]
+        return sum(n for n, _ in lacking), None if None in prices else sum(price or 0.0 for price in prices)
+
+    def _lacking(self, release_id: str, todo: list[Wanted]) -> tuple[int, float | None]:
+        answers = known_answers(self.project, release_id)
+        known = set(answers["answer_id"])
+        n = sum(item.answer_id(release_id) not in known for item in todo)
+        if n and (answers.empty or answers["cost_usd"].isna().any()):
+            return n, None
+        return n, n * float(answers["cost_usd"].mean()) if n else 0.0
 
     def usd_per_answer(self) -> float | None:
         """Return the mean price of the candidate's answers; None = unknown."""

@@ -18,7 +18,7 @@ from flows.evaluate.looks import Look, at_look
 from flows.evaluate.outputs import by_type, flat_metrics, verdict_json, worst_questions
 from flows.evaluate.params import EvaluateParams
 from flows.evaluate.plan import Plan
-from flows.evaluate.undecided import evidence_for, smoke_verdict, with_verdict
+from flows.evaluate.undecided import evidence_for, smoke_verdict, with_verdict, without_judges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,7 @@ def publish(
     before, baseline = _tables(job, todo.baseline_id) if todo.baseline_id else (answers.iloc[:0], None)
     said_of = reports(job.project, judges, todo.release_id, scores)
     params, looks = at_look(trusted_only(params, judges), look), looks or {}
+    params = without_judges(params) if looks.get("judges_skipped") else params
     if smoke := smoke_verdict(looks, scores):  # production was not asked
         before, baseline = answers.iloc[:0], None
     found = decide(scores, baseline, params, today=today, further=smoke)

@@ -144,7 +144,14 @@ def _take_looks(both: Both) -> None:
     total = alpha_total(params, buying)
     smoke = both.smoke(looks[0])
     if smoke is not None:
-        record = {"buying": buying, "alpha_total": total, "stopped": "smoke", "usable_share": smoke, "further": 0}
+        record = {
+            "buying": buying,
+            "alpha_total": total,
+            "stopped": "smoke",
+            "usable_share": smoke,
+            "further": 0,
+            "judges_skipped": True,
+        }
         write_json(work(both.project, LOOKS_FILE), record)
         return
     tested = len(params.gated_metrics) + len(params.guardrails)
@@ -154,7 +161,7 @@ def _take_looks(both: Both) -> None:
     price = both.usd_per_answer()
     write_json(work(both.project, LOOKS_FILE), record_json(walked, buying, total, price) | {
         "further": len(rest), "ahead": rest, "alpha_ahead": alpha_total(params, later),
-        "said": sentences(walked, price),
+        "said": sentences(walked, price), "judges_skipped": both.judges_skipped,
     })  # fmt: skip
 
 

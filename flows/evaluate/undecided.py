@@ -10,7 +10,7 @@ from flows.evaluate.evidence import Known, Terms, components
 from flows.evaluate.gateplan import Offer, offer, undecided
 from flows.evaluate.looks import Look
 from flows.evaluate.params import EvaluateParams
-from flows.evaluate.registry import metric_of
+from flows.evaluate.registry import JUDGED, metric_of
 from flows.stats.effects import Effect
 from flows.stats.gate import MetricVerdict
 
@@ -60,6 +60,13 @@ def known_of(
             spec = replace(metric_of(name).spec(kind="unbounded"), margin=0.0)
             known[key] = Known(verdict.effect, spec, within, samples, 0.0)
     return {key: item for key, item in known.items() if item.effect.n_documents >= params.documents_min * share}
+
+
+def without_judges(params: EvaluateParams) -> EvaluateParams:
+    """Return the params by which a look is judged whose judges were not asked."""
+    rails = {name: rail for name, rail in params.guardrails.items() if not name.startswith(JUDGED)}
+    gated = tuple(name for name in params.gated_metrics if not name.startswith(JUDGED))
+    return params.model_copy(update={"guardrails": rails, "gated_metrics": gated})
 
 
 def smoke_verdict(looks: Mapping[str, Any], scores: "pd.DataFrame") -> dict[str, MetricVerdict]:
