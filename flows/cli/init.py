@@ -59,7 +59,7 @@ def lay_out(root: Path) -> None:
         root.joinpath("data", name).mkdir(parents=True)
     for name in COPIED:
         write_text(root / name, template(name).read_text())
-    for prompt in sorted(template("data/prompts").glob("*.md")):
+    for prompt in sorted(template("data/prompts").glob("*.*")):
         write_text(root / "data" / "prompts" / prompt.name, prompt.read_text())
     write_text(root / "dvc.yaml", without_code(template("dvc.yaml").read_text()))
     write_text(root / "data" / "sources" / "README.md", WELCOME)

@@ -22,6 +22,7 @@ def test_a_new_project_is_complete_and_valid(tmp_path):
         ".gitignore",
         "data/sources/README.md",
         "data/prompts/answer.md",
+        "data/prompts/judge_preference.anchors.jsonl",
     ):
         assert (project.root / name).is_file()
 
