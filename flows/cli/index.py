@@ -1,11 +1,15 @@
 """`llmops index`: list the versions of the index, read every byte of them, give disk space back."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.cli import output
+from flows.core.access import PUBLIC
 from flows.core.errors import IntegrityError
 from flows.core.project import Project
+
+if TYPE_CHECKING:
+    from flows.index.manifest import IndexManifest
 
 
 def add_to(commands: Any) -> None:
@@ -32,6 +36,7 @@ def list_versions(options: argparse.Namespace) -> int:
     rows = []
     for item in reversed(kept_manifests(project)):
         notes = [word for word, holds in (("live", item == live), ("pinned", item.tag in pinned)) if holds]
+        notes += _labels(item)
         rows.append(
             (
                 f"{item.tag}  version {item.version}",
@@ -43,6 +48,11 @@ def list_versions(options: argparse.Namespace) -> int:
     if not rows:
         output.line("there is no index yet; `llmops embed` makes one")
     return 0
+
+
+def _labels(item: "IndexManifest") -> list[str]:
+    """Say how many rows need which labels, where any needs one."""
+    return [] if set(item.access) == {PUBLIC} else [f"{access}: {rows:,}" for access, rows in item.access.items()]
 
 
 def verify(options: argparse.Namespace) -> int:

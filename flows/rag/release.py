@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from flows.core.access import PUBLIC
+from flows.core.access import PUBLIC, UNLABELLED
 from flows.core.errors import InputError, IntegrityError, ParamsError
 from flows.core.files import read_json
 from flows.core.fingerprints import code_sha256
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flows.index.manifest import IndexManifest
     from flows.provider.requests import EmbeddingFingerprint
 
-FORMAT = 2  # 1 knew no access labels: such a release reads what is public
+FORMAT = 2  # 1 knew no access labels
 RELEASE_ID = r"^[0-9a-f]{32}$"
 Step = Literal["rewrite", "retrieve", "answer", "check"]
 ANSWERING_CODE = "flows.rag.chain"
@@ -61,7 +61,7 @@ class Retrieval(_Part):
 
     mode: Literal["hybrid", "vector", "text"]
     k: int
-    access: list[str] = [PUBLIC]
+    access: list[str] = [PUBLIC, UNLABELLED]  # of format 1: what it was judged on is still what it reads
     context_tokens_max: int
     question_chars_max: int
     quote_words_min: int

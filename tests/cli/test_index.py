@@ -54,7 +54,9 @@ def test_an_index_is_listed_verified_and_compacted(project, now, capsys):
 
 
 def test_damage_is_named_with_its_file_and_exit_code(project, now, capsys):
-    embed(project, {"alpha.md": "the cat sat"}, now)
+    embed(project, {"alpha.md": ("the cat sat", "hr"), "beta.md": "a gate"}, now)
+    assert main(["--project", str(project.root), "index", "list"]) == 0
+    assert "hr: 1, public: 1" in " ".join(capsys.readouterr().out.split())
     name = next(name for name in published(project).files if "/data/" in name)
     path = database(project) / name
     path.write_bytes(path.read_bytes()[:-1] + b"?")

@@ -56,7 +56,7 @@ def test_labels_are_one_set_however_they_are_written():
     assert {RagParams.parse(values, where="the test").access for values in written} == {("hr", "public")}
 
 
-def test_a_release_from_before_labels_still_opens_and_reads_what_is_public(project, build):
+def test_a_release_from_before_labels_still_opens_and_reads_what_it_did(project, build):
     values = build().to_json()
     del values["retrieval"]["access"]
     values["format"] = 1
@@ -65,7 +65,7 @@ def test_a_release_from_before_labels_still_opens_and_reads_what_is_public(proje
     values["release_id"] = content_id("release", values["digests"])
     path = manifest_path(project, values["release_id"])
     write_json(path, values)
-    assert open_manifest(path).retrieval.access == ["public"]
+    assert open_manifest(path).retrieval.access == ["public", "unlabelled"]
     values["retrieval"]["access"] = ["hr"]
     path.write_text(json.dumps(values))
     with pytest.raises(IntegrityError, match="altered in retrieval"):
