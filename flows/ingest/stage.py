@@ -78,7 +78,8 @@ def _work(job: Job, params: IngestParams, stock: Stock, memory: Memory, record: 
 
     project, key = job.project, token_key(job.project, params)
     prepared = prepare(stock, params, memory, progress, key, read_releases(project))
-    corpus = _build(stock, prepared, previous_documents(project, params, key), params)
+    rejected = any(result.rejections for result in prepared.values())  # only those may keep a previous version
+    corpus = _build(stock, prepared, previous_documents(project, params, key) if rejected else {}, params)
     job.add_outputs(record, *publish(project, params, corpus, job.clock()))
     record.counts = {
         **{key: value for key, value in corpus.balance.items() if isinstance(value, int)},

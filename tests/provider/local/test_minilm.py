@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flows.core.errors import IntegrityError, ParamsError
-from flows.provider.local.minilm import MODEL, MiniLm, cached_graph
+from flows.provider.local.minilm import BATCH_TEXTS, LENGTH_STEP, MODEL, SIMILAR_LENGTH, MiniLm, _batches, cached_graph
 from flows.provider.local.onnx_graph import read_safetensors
 
 TEXTS = [
@@ -19,6 +19,20 @@ TEXTS = [
     "",
     "a " * 400,
 ]
+
+
+def test_batches_hold_texts_of_similar_length_longest_first_and_every_text_once() -> None:
+    lengths = [int(length) for length in np.random.default_rng(0).integers(1, 257, size=200)]
+    batches = list(_batches([[7] * length for length in lengths]))
+    order = [int(row) for rows, _, _ in batches for row in rows]
+    assert sorted(order) == list(range(len(lengths)))
+    assert [lengths[row] for row in order] == sorted(lengths, reverse=True)
+    for rows, ids, mask in batches:
+        longest, shortest = lengths[rows[0]], lengths[rows[-1]]
+        assert len(rows) <= BATCH_TEXTS
+        assert shortest >= SIMILAR_LENGTH * longest
+        assert ids.shape[1] - longest < LENGTH_STEP
+        assert mask.sum(axis=1).tolist() == [lengths[row] for row in rows]
 
 
 @pytest.mark.slow
