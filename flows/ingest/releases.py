@@ -24,6 +24,9 @@ FOR_ALL = {
     ACCESS_RULE: "ingest.restricted_documents",
     QUOTA_RULE: "`documents_max` of its source",
     "nesting": "ingest.nesting_max",
+    "size_max_mb": "ingest.size_max_mb",
+    "text_chars_max": "ingest.text_chars_max",
+    "cell_chars_max": "ingest.cell_chars_max",
 }
 _BY_PARSER = frozenset({"front_matter_tag"})  # its policy is that no parser goes on
 Lifted = Mapping[str, frozenset[str]]  # rules by SHA-256
@@ -128,15 +131,18 @@ def _chosen(rows: list[dict[str, Any]], source_uri: str, rule: str | None) -> li
     chosen = [row for row in rows if rule in {None, row["rule"]}]
     if not chosen:
         raise UsageError(f"{source_uri!r} is not in quarantine by {rule!r}, but by {rules}. Name one of these.")
-    codes = {row["reason_code"] for row in chosen}
-    if fixed := sorted({row["reason_code"] for row in chosen if row["rule"] in _BY_PARSER} | codes - LIFTABLE):
-        raise UsageError(f"{fixed} cannot be lifted for {source_uri!r}: nothing can be read there. Mend the file.")
     if common := sorted({row["rule"] for row in chosen} & FOR_ALL.keys()):
         raise UsageError(
             f"{source_uri!r} waits by {common[0]!r}, which is decided for all documents alike. "
             f"Change {FOR_ALL[common[0]]} in params.yaml."
         )
+    if fixed := sorted({row["reason_code"] for row in chosen if not _may_be_lifted(row)}):
+        raise UsageError(f"{fixed} cannot be lifted for {source_uri!r}: nothing can be read there. Mend the file.")
     return chosen
+
+
+def _may_be_lifted(row: dict[str, Any]) -> bool:
+    return row["reason_code"] in LIFTABLE and row["rule"] not in _BY_PARSER
 
 
 def _file(project: Project) -> Path:

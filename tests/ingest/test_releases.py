@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from flows.core.contracts import QUARANTINE
+from flows.core.contracts import QUARANTINE, QUARANTINE_CODES
 from flows.core.errors import ContractError, InputError, UsageError
 from flows.core.ids import sha256
 from flows.core.progress import silent
@@ -16,8 +16,9 @@ from flows.ingest.drafts import Parsed, ParsedFile
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
 from flows.ingest.prepare import prepare
+from flows.ingest.quarantine import show_quarantine
 from flows.ingest.refine import Handling, refine_file
-from flows.ingest.releases import lifted_for, read_releases, release, release_id
+from flows.ingest.releases import LIFTABLE, lifted_for, read_releases, release, release_id
 from flows.ingest.stock import take_stock
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -44,6 +45,8 @@ def filled(project):
     (folder / "open.md").write_text("Returns are accepted within 30 days.")
     (folder / "key.md").write_text(f"The key of the sandbox is {OPENAI} for everybody.")
     (folder / "empty.md").write_bytes(b"")
+    (folder / "deep.md").write_text("> " * 200 + "a quotation of a quotation")
+    (folder / "object.md").write_text("---\ntitle: !!python/object/new:os.system [x]\n---\nA body that is long enough.")
     (folder / "pay.md").write_text("---\nacl: [hr-only]\n---\nThe bands of pay are in this document.")
     rows = [{"id": "a", "text": f"One row says {OPENAI} to all."}, {"id": "b", "text": f"One row says {AWS} to all."}]
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -67,7 +70,9 @@ def test_what_is_released_is_taken_by_the_next_run_and_its_next_edit_is_judged_a
     corpus = ingest(filled)
     assert taken(corpus) == ["key.md", "open.md"]
     assert json.loads(corpus.documents[0]["flags"]) == ["secret:openai_key"]
-    assert set(rejected(corpus)) == {"empty.md", "pay.md", "rows.jsonl#a", "rows.jsonl#b"}
+    assert set(rejected(corpus)) == {
+        "deep.md", "empty.md", "object.md", "pay.md", "rows.jsonl#a", "rows.jsonl#b"
+    }  # fmt: skip
     path = filled.data("sources", "key.md")
     path.write_text(path.read_text() + " It was changed.")
     assert rejected(ingest(filled))["key.md"] == "openai_key"
@@ -110,6 +115,8 @@ def test_a_release_is_recorded_once(filled):
         ("rows.jsonl", None, "ok", "2 rules.*--rule RULE"),
         ("empty.md", None, "ok", "cannot be lifted.*Mend the file"),
         ("pay.md", None, "ok", "restricted_documents"),
+        ("deep.md", None, "ok", r"ingest\.nesting_max"),
+        ("object.md", None, "ok", "cannot be lifted"),
     ],
 )
 def test_a_release_that_makes_no_sense_is_refused(filled, uri, rule, why, message):
@@ -143,3 +150,13 @@ def test_releases_count_for_their_content_and_their_file_only(filled):
     assert lifted_for(releases, "copy.md", releases[0].sha256) == {releases[0].sha256: {"openai_key"}}
     assert lifted_for(releases, "rows.jsonl", "0" * 64) == {releases[1].sha256: {"aws_key"}}
     assert release_id(releases) == release_id(releases[::-1]) != release_id(releases[:1])
+
+
+@pytest.mark.parametrize("code", sorted(set(QUARANTINE_CODES) - LIFTABLE))
+def test_what_no_person_can_decide_is_shown_and_said_to_be_so(project, code):
+    row = {"source_uri": "a.pdf", "sha256": "0" * 64, "reason_code": code, "rule": "some_rule", "detail": ""}
+    frame = pd.DataFrame([row]).assign(first_seen=pd.Timestamp(NOW))
+    write_table(project.data("ingest", "quarantine.parquet"), frame, QUARANTINE)
+    assert [item["reason_code"] for item in show_quarantine(project, "a.pdf")] == [code]
+    with pytest.raises(UsageError, match=f"'{code}'.*cannot be lifted"):
+        release(project, "a.pdf", rule=None, **BY)
