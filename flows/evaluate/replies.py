@@ -34,6 +34,8 @@ NEEDS = {
     "format_valid": ("format_validity", "format_robustness"),
     "input_tokens": ("input_tokens",),
     "output_tokens": ("output_tokens",),
+    "latency_ms": ("latency_ms",),
+    "cost_usd": ("cost_usd",),
 }  # metrics that cannot be measured for a target that never gives the part
 
 

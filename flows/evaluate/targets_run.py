@@ -30,6 +30,9 @@ from flows.evaluate.undecided import evidence_for
 if TYPE_CHECKING:
     import pandas as pd
 
+PLAIN = {"format_valid": "a checked format", "input_tokens": "input tokens", "output_tokens": "output tokens",
+         "latency_ms": "latencies", "cost_usd": "prices"}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Side:
@@ -90,7 +93,7 @@ def judge(
     cost = candidate.answers["cost_usd"]
     known = None if cost.isna().any() else float(cost.sum())
     names = Names(candidate.target.name, baseline.target.name if baseline else None)
-    dropped = sorted(set(params.guardrails) - set(applied.guardrails))
+    dropped = sorted({*params.guardrails, *params.gated_metrics} - {*applied.guardrails, *applied.gated_metrics})
     verdict = verdict_json(
         candidate.target.target_id, baseline.target.target_id if baseline else None, found, applied,
         cost_usd=known, overdue=overdue(applied, today), notes=_notes(candidate, baseline),
@@ -99,7 +102,7 @@ def judge(
         ),
         names=names, further=[*_dropped(dropped, candidate), *filter(None, [sentence(parts)])],
     )  # fmt: skip
-    verdict |= {"target": names.candidate, "baseline_target": names.baseline, "guardrails_left_out": dropped}
+    verdict |= {"target": names.candidate, "baseline_target": names.baseline, "left_out": dropped}
     verdict["calls"] = candidate.given.calls
     verdict["components"] = [part.to_json() for part in parts]
     worst = worst_questions(candidate.scores, theirs, questions, params)
@@ -117,8 +120,8 @@ def applicable(params: EvaluateParams, lacks: Mapping[str, tuple[str, ...]]) -> 
 def _dropped(names: list[str], side: Side) -> list[str]:
     if not names:
         return []
-    never = ", ".join(part for part, metrics in side.lacks.items() if set(metrics) & set(names))
-    return [f"Guardrails left out, because {side.target.name} gives no {never.replace('_', ' ')}: {', '.join(names)}."]
+    never = ", ".join(PLAIN.get(part, part) for part, metrics in side.lacks.items() if set(metrics) & set(names))
+    return [f"Left out of the judgement, because {side.target.name} does not give {never}: {', '.join(names)}."]
 
 
 def _notes(candidate: Side, baseline: Side | None) -> list[str]:
@@ -132,7 +135,8 @@ def _notes(candidate: Side, baseline: Side | None) -> list[str]:
                 f"{side.target.name}: {sum(failed.values())} of {len(side.answers)} answers failed ({counted})."
             )
         if side.lacks:
-            notes.append(f"{side.target.name} never gives {', '.join(side.lacks)}; what needs that is not measured.")
+            never = ", ".join(PLAIN.get(part, part) for part in side.lacks)
+            notes.append(f"{side.target.name} does not give {never}; what needs that is not measured.")
     return notes
 
 

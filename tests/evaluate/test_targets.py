@@ -336,8 +336,8 @@ def test_guardrails_on_what_a_target_never_gives_are_left_out_and_named(project,
     (side, _) = sides(project, questions, said(right), said(right))
     rails = {"correctness": RAIL | {"low": 0.5}, "groundedness": RAIL | {"low": 0.8}}
     found = judge(side, None, questions, params(guardrails=rails), today=TODAY).verdict
-    assert (found["verdict"], found["guardrails_left_out"]) == ("pass", ["groundedness"])
-    assert "gives no contexts: groundedness" in found["paragraph"]
+    assert (found["verdict"], found["left_out"]) == ("pass", ["groundedness"])
+    assert "does not give contexts: groundedness" in found["paragraph"]
     only = judge(side, None, questions, params(guardrails={"groundedness": RAIL | {"low": 0.8}}), today=TODAY)
     assert only.verdict["verdict"] == "invalid"
 
