@@ -15,6 +15,7 @@ from flows.forecast.anomalies import alarms
 from flows.forecast.budget import exceed_odds, outlook_of_budget
 from flows.forecast.costs import matching
 from flows.forecast.drivers import known_cost, planned
+from flows.forecast.groups import by_part
 from flows.forecast.intervals import bounds
 from flows.forecast.outlook import Outlook, RatesOf, look_ahead, notes, total_bounds
 from flows.forecast.params import ForecastParams
@@ -47,8 +48,8 @@ def run_on_frame(
 
     Returns:
         `series` {unique_id: [{ds, mean, lower_80, …}]}, `total` {mean, lower_80, …}, `budget` {usd, p_exceed,
-        date_p10, date_p50, date_p90} or None, `coverage` {80, 95, windows} of past totals, `anomalies`, `as_of` and
-        `notes`. None = unknown.
+        date_p10, date_p50, date_p90} or None, `coverage` {80, 95, windows} of past totals, `by_part` (sums by use case,
+        model and token type), `anomalies`, `as_of` and `notes`. None = unknown.
 
     Raises:
         ContractError: A column is missing, or some amount is negative, infinite or missing.
@@ -70,6 +71,7 @@ def look(table: Usage, rates: RatesOf, *, budget_usd: float | None, params: Fore
         "total": _total(outlook, params, fixed),
         "budget": _budget(outlook, budget_usd, fixed),
         "coverage": _coverage(outlook),
+        "by_part": by_part(outlook, params),
         "anomalies": alarms(outlook.past, outlook.usage.ids, table.days, params),
         "notes": [*_unpriced(outlook), *notes(outlook, params)],
     }

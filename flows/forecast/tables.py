@@ -8,6 +8,7 @@ import numpy as np
 from flows.forecast.backtest import number
 from flows.forecast.budget import exceed_odds, outlook_of_budget, over_horizon
 from flows.forecast.drivers import Driver, known_cost
+from flows.forecast.groups import by_part
 from flows.forecast.intervals import bounds
 from flows.forecast.outlook import Outlook, errors_of, total_bounds
 from flows.forecast.params import ForecastParams
@@ -80,6 +81,7 @@ def summary(outlook: Outlook, drivers: Sequence[Driver], params: ForecastParams)
         "unpriced": unpriced,
         "known_usd": _usd(fixed.sum()),
         **_tokens(outlook, params),
+        "by_part": by_part(outlook, params),
     }
     if outlook.priced.any():
         values |= _total(outlook, params, fixed)
@@ -95,7 +97,7 @@ def empty_summary(params: ForecastParams) -> dict[str, Any]:
     budget = ("budget_usd", "budget_usd_per_month", "p_exceed", *BUDGET_DATES)
     empty: dict[str, Any] = dict.fromkeys((*keys, *budget, "past_usd", "known_usd"))
     counts = {"horizon_days": params.horizon_days, "history_days": 0, "series": 0, "windows": 0}
-    return empty | counts | {"unpriced": [], "notes": []}
+    return empty | counts | {"unpriced": [], "notes": [], "by_part": []}
 
 
 def _total(outlook: Outlook, params: ForecastParams, fixed: FloatArray) -> dict[str, Any]:

@@ -85,7 +85,20 @@ def cost(facts: Facts, history: "pd.DataFrame", limits: str) -> Section:
     total = future[future["unique_id"] == "total"]
     complete = history[history["ds"] <= pd.Timestamp(summary["as_of"], tz="UTC")]
     body += page.figure(plots.forecast(complete, total), "Cost a day", source="data/forecast/forecast.parquet")
+    body += page.table(["by", "", days, "80 % interval"], _parts(summary), source=source)
     return Section("cost", "Cost", body + limits)
+
+
+def _parts(summary: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            row["by"].replace("_", " "),
+            row["name"],
+            usd(row["mean"]),
+            f"{usd(row['lower_80'])} to {usd(row['upper_80'])}",
+        ]
+        for row in summary.get("by_part", [])
+    ]
 
 
 def _budget(summary: dict[str, Any], source: str) -> str:
