@@ -20,6 +20,7 @@ from flows.provider.rehearsal import Rehearsal
 if TYPE_CHECKING:
     import pandas as pd
 
+REFUSED = "embed: refuses another embedding model until embed.on_model_change is re_embed; this is what it would take."
 UNKNOWN = "embed: the chunks are not made yet. `llmops ingest` asks no model; run it, then this is known."
 
 
@@ -49,7 +50,9 @@ def estimate(
         missing = batch[~batch["vector_key"].isin(changes.reusable.keys())].drop_duplicates("vector_key")
         rehearsal.embed(missing["vector_text"].tolist(), mode="document")
     rehearsal.embed(query_texts(rows, params.recall_texts, params.seed), mode="query")
-    return rehearsal.estimate()
+    manifest = published(project)
+    other = manifest is not None and manifest.fingerprint["model"] != rehearsal.embedding_model
+    return rehearsal.estimate(*([REFUSED] if other and params.on_model_change == "refuse" else []))
 
 
 def _indexed(project: Project, rehearsal: Rehearsal, rows: "pd.DataFrame") -> "pd.DataFrame":

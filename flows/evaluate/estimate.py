@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 UNKNOWN = (
     "evaluate: the questions are not made yet. `llmops run --stages ingest,testset` makes them, then this is known."
 )
-AHEAD = "evaluate: the index is not built yet; chunks of the corpus stand in for what will be retrieved"
+AHEAD = "evaluate: the index is not built yet, or of another model; chunks of the corpus stand in for hits"
 JUDGED = "evaluate: judges read answers that are not given yet, each up to rag.max_output_tokens long"
 
 
@@ -69,10 +69,11 @@ def estimate(
     params, path = EvaluateParams.load(project), project.data("testset", "questions.parquet")
     if {"ingest", "testset"} & set(before) or not path.is_file():
         return Estimate(known=False, notes=(UNKNOWN,))
-    ahead = "embed" in before or published(project) is None
+    rehearsal = Rehearsal(project, loose_tokens=RagParams.load(project).context_tokens_max, clock=clock)
+    index = published(project)
+    ahead = "embed" in before or index is None or index.fingerprint["model"] != rehearsal.embedding_model
     if not (force or ahead) and job_for(project, params, release_id=None, clock=clock).unchanged():
         return IDLE
-    rehearsal = Rehearsal(project, loose_tokens=RagParams.load(project).context_tokens_max, clock=clock)
     sides = list(_sides(project, params, rehearsal, ahead=ahead))
     questions = read_table(path, QUESTIONS, remedy="Run `llmops testset`")
     ours, theirs = sides[0], sides[1] if len(sides) > 1 else None

@@ -112,6 +112,23 @@ def test_an_estimate_holds_what_is_then_spent_stage_by_stage_and_a_second_run_co
 
 
 @pytest.mark.slow
+def test_another_embedding_model_is_estimated_before_it_is_allowed(hosted, capsys):
+    project, fake = hosted
+    assert run(project, "--stages", "ingest,testset,embed") == 0
+    sent = len(fake.requests)
+    other = PARAMS["provider"] | {"embedding_model": "text-embedding-3-large", "allow_unpriced": True}
+    project.params_file.write_text(yaml.safe_dump(PARAMS | {"provider": other}))
+
+    found = estimated(project, capsys, "--stages", "embed,evaluate")["stages"]
+
+    assert (found["embed"]["usd"], found["evaluate"]["usd"]) == (None, None)
+    assert found["embed"]["calls"]["expected"] > 3
+    assert "re_embed" in found["embed"]["notes"][0]
+    assert "of another model" in found["evaluate"]["notes"][-1]
+    assert (run(project, "--stages", "embed"), len(fake.requests) - sent) == (2, 1)
+
+
+@pytest.mark.slow
 def test_another_prompt_is_estimated_from_what_was_logged(hosted, capsys):
     project, _ = hosted
     assert run(project, "--stages", "ingest,embed,testset,evaluate,release") == 0
