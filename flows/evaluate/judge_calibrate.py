@@ -22,7 +22,7 @@ from flows.evaluate.judge_agreement import Agreement, Rated, Stability, agreemen
 from flows.evaluate.judge_anchors import own_anchors
 from flows.evaluate.judge_files import Recorded, read_items, read_labels, read_recorded
 from flows.evaluate.judge_items import Item, Judgement
-from flows.evaluate.judge_records import Calibration, Trust, calibration, sufficient
+from flows.evaluate.judge_records import RECORDED, Calibration, Trust, calibration, sufficient
 from flows.evaluate.judges import Judge, load_judge, named
 from flows.evaluate.judging import Judged, judge_items
 from flows.evaluate.params import EvaluateParams, JudgeParams
@@ -140,7 +140,7 @@ def calibrate_recorded(
     rated = _comparable(_rated(said, labels, None), cut, path.name)
     _require_scores(name, rated, said)
     return hold(
-        name, {"recorded": sha256_file(scores)}, rated, said, labels_sha256=sha256_file(path),
+        name, {RECORDED: sha256_file(scores)}, rated, said, labels_sha256=sha256_file(path),
         params=EvaluateParams.load(project), day=clock().date().isoformat(),
     )  # fmt: skip
 
@@ -182,6 +182,7 @@ def _recorded(items: Sequence[Item], recorded: Recorded, name: str) -> list[Judg
             f"{name} scores none of the labelled answers; it has (question_id, sample) "
             f"{first_three(sorted(recorded.scores))}, the labels {first_three(sorted(known))}. Use the same ids."
         )
+    items = [replace(item, document=item.document or recorded.documents.get(item.key, "")) for item in items]
     others = [Item(*key, recorded.documents[key], "", "") for key in sorted(recorded.scores.keys() - known)]
     return [_decision(item, recorded) for item in (*items, *others)]
 

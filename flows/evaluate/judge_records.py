@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flows.evaluate.params import EvaluateParams
 
 REMEDY = "Run `llmops judge calibrate`"
-RECORDED = "recorded"  # prompt and model of a judge whose decisions came in a file
+RECORDED = "recorded"  # the identity of a judge whose decisions came in a file: its hash
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,9 @@ def trust(project: Project, judge: "Judge", params: "EvaluateParams") -> Trust:
         return Trust(False, "its calibration record is damaged" if unread else "it is not calibrated")
     if not record.intact:
         return Trust(False, "its calibration record was changed by hand")
-    known = {**record.identity}
+    known = record.identity
+    if RECORDED in known:
+        return Trust(False, "its calibration is of decisions recorded elsewhere, not of this prompt and model")
     differs = [name for name, value in judge.identity.items() if known.get(name) != value]
     if differs:
         was = ", ".join(f"{name} {known.get(name)!r}, now {judge.identity[name]!r}" for name in differs)

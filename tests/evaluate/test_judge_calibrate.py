@@ -113,6 +113,7 @@ def test_a_constant_judge_and_a_small_sample_inform_only(judge_world, labels, ca
     assert "anchors are wrong" in printed.err
 
 
+@pytest.mark.slow
 def test_rows_without_a_label_take_part_in_the_corrected_mean(judge_world, capsys):
     rows = [row | ({"label": ""} if i >= 30 else {}) for i, row in enumerate(answers())]
     run(judge_world, "calibrate", write(judge_world.project.root / "l.csv", rows), "--judge", "correctness", "--json")
@@ -149,6 +150,12 @@ def test_recorded_pairs_are_ties_where_the_orders_disagree(judge_world, capsys):
     assert said["first_preferred"]["estimate"] == pytest.approx(0.75)
     assert said["confusion"] == {"0": {"0": 0, "0.5": 30, "1": 0}, "1": {"0": 0, "0.5": 0, "1": 30}}
     assert judge_world.calls == 0
+
+
+def test_recorded_decisions_do_not_vouch_for_a_prompt_of_ours(judge_world):
+    files = recorded(judge_world.project.root, [1, 0] * 40, [1, 0] * 40)
+    run(judge_world, "calibrate", files[0], "--judge", "correctness", "--scores", files[1])
+    assert "recorded elsewhere" in trusted(judge_world).why
 
 
 def test_scores_of_a_fine_scale_need_a_cut(judge_world, capsys):
