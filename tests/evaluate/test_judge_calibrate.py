@@ -114,6 +114,15 @@ def test_a_constant_judge_and_a_small_sample_inform_only(judge_world, labels, ca
 
 
 @pytest.mark.slow
+def test_the_local_model_is_no_judge_and_calibrate_says_so(judge_world, labels, capsys):
+    assert run(judge_world, "calibrate", labels, "--judge", "correctness", "--model", "local-extract-1") == 0
+    printed = capsys.readouterr()
+    assert "informs only: its kappa 0.00 is below 0.4" in printed.out
+    assert "follows no instruction, so it cannot judge" in printed.err
+    assert judge_world.calls == 0  # it was asked on this machine
+
+
+@pytest.mark.slow
 def test_rows_without_a_label_take_part_in_the_corrected_mean(judge_world, capsys):
     rows = [row | ({"label": ""} if i >= 30 else {}) for i, row in enumerate(answers())]
     run(judge_world, "calibrate", write(judge_world.project.root / "l.csv", rows), "--judge", "correctness", "--json")

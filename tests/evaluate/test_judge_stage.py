@@ -93,7 +93,8 @@ def label_answers(project):
 
 def test_judges_inform_until_they_are_calibrated_and_then_decide(judged):
     project = judged.project
-    stage.run(str(project.root))
+    record = stage.run(str(project.root))
+    assert record.calls > judged.calls > 0  # the judges' calls and the local model's answers
     first = verdict(project)
     assert "judge_correctness was to decide and only informs: it is not calibrated." in first["paragraph"]
     assert "judge_correctness" in first["informed"]
