@@ -35,7 +35,7 @@ def decode(data: bytes, *, fallback: str, declared: str | None = None) -> tuple[
     """
     for mark, name in _BOMS:
         if data.startswith(mark):
-            return _strict(data, name), (() if name == "utf-8-sig" else (f"decoded:{name}",))
+            return _strict(data, name), ("removed_bom:1" if name == "utf-8-sig" else f"decoded:{name}",)
     if data.count(0) > _NUL_SHARE_MAX * len(data):
         raise Rejected("encoding", "nul_bytes", f"{data.count(0)} of {len(data)} bytes")
     try:

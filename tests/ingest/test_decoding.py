@@ -48,3 +48,8 @@ def test_a_page_that_names_its_encoding_is_believed_when_it_is_right():
     assert decode(page, fallback="cp1252", declared="shift_jis")[1] == ("decoded:shift_jis",)
     assert decode(b"<p>caf\xe9", fallback="cp1252", declared="no-such-encoding")[0] == "<p>caf\u00e9"
     assert declared_charset(b"<p>none") is None
+
+
+def test_a_byte_order_mark_is_removed_and_counted():
+    assert decode(b"\xef\xbb\xbfReturns", fallback="none") == ("Returns", ("removed_bom:1",))
+    assert decode("Returns".encode("utf-16"), fallback="none") == ("Returns", ("decoded:utf-16",))

@@ -1,17 +1,15 @@
-"""Real and hostile files from outside: each ends where it should, with a true reason, and none stops the rest."""
+"""Real files from outside: each ends where it should, with a true reason."""
 
 import csv
 import json
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 
+from benchmarks.pdf_rows import kept_rows
 from flows.core.contracts import CHUNKS, DOCUMENTS, QUARANTINE
 from flows.core.tables import read_table
 from flows.ingest import stage
-from flows.ingest.discover import address
 
 pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
 
@@ -105,68 +103,8 @@ def body(text):
     return "".join(rest.split()) if text.startswith("---") else "".join(text.split())
 
 
-# Cases whose class here differs from the corpus's, each for a reason.
-DIFFERENT = {
-    "tables/dup_header.csv": "quarantine",  # a source file never stops the run: set aside instead of reject
-    "tables/missing_header.csv": "quarantine",
-    "tables/semicolon.csv": "accept",  # values stay text, so 1,50 stays 1,50
-    "names/non_utf8_name": None,  # its address is name_%FF%FE.txt, looked for below
-    "names/unreadable.txt": None,  # a superuser can read it
-}
-ALLOWED = {
-    "accept": {"accept", "flag"}, "clean": {"accept", "flag"}, "flag": {"flag"}, "quarantine": {"quarantine"},
-    "dedupe": {"dedupe", "accept", "flag"}, "ignore": {"ignore"}, "never": {"ignore"}, "reject": {"quarantine"},
-}  # fmt: skip
-POLICY_FLAGS = ("injection_suspected", "keyword_stuffing", "hidden_text", "active_content", "macros", "toxic_suspected")
-
-
-@pytest.fixture(scope="module")
-def corpus(shared_data, tmp_path_factory):
-    script = shared_data.parent / "faults" / "badinputs.py"
-    if not script.is_file():
-        pytest.skip(f"the hostile files cannot be made: {script} is not there")
-    folder = tmp_path_factory.mktemp("hostile")
-    subprocess.run([sys.executable, script, "--out", folder], check=True, stdout=subprocess.DEVNULL, timeout=120)
-    return folder
-
-
-@pytest.mark.parametrize("group", ["docs", "tables", "names"])
-def test_hostile_files_end_in_their_class(project, corpus, group):
-    cases = [json.loads(line) for line in (corpus / "manifest.jsonl").read_text().splitlines()]
-    _, documents, _, quarantine = ingest(project, corpus / group, duplicates="keep")
-    wrong = {}
-    for case in (case for case in cases if case["path"].startswith(f"{group}/")):
-        uri = address(case["path"].removeprefix(f"{group}/"))
-        rows = documents[at(documents, uri)]
-        seen = outcome(rows, quarantine[at(quarantine, uri)])
-        wanted = {DIFFERENT[case["path"]]} if case["path"] in DIFFERENT else ALLOWED[case["expect"]]
-        if seen not in wanted and wanted != {None}:
-            wrong[case["path"]] = (case["expect"], seen)
-        if case["must"] and len(rows) and not any(case["must"] in text for text in rows["text"]):
-            wrong[case["path"]] = ("must", case["must"])
-    assert wrong == {}
-    assert not list(corpus.rglob("PWNED_MARKER*"))
-    if group == "names":
-        assert at(documents, "name_%FF%FE.txt").any()
-    secret = "CANARYkey"  # of docs/secrets.md
-    assert not any(secret.encode() in path.read_bytes() for path in project.data("ingest").iterdir())
-
-
-def at(frame, uri):
-    return (
-        frame["source_uri"]
-        .map(lambda found: found.partition("#")[0] == uri or found.startswith(f"{uri}/"))
-        .astype(bool)
-    )
-
-
-def outcome(rows, rejected):
-    flags = [flag for text in rows["flags"] for flag in json.loads(text)]
-    table = rejected["source_uri"].str.contains(".csv", regex=False).any()  # its one document lacks the bad rows
-    if len(rejected) and (table or not len(rows)):
-        return "quarantine"
-    if not len(rows):
-        return "ignore"
-    pii = any(json.loads(text) for text in rows["pii_counts"])
-    restricted = (rows["access"] != "public").any()
-    return "flag" if pii or restricted or any(flag.startswith(POLICY_FLAGS) for flag in flags) else "accept"
+def test_the_tables_of_a_real_report_keep_their_rows(shared_data):
+    rows, before, after = kept_rows((shared_data / "26_sec10q_pdf" / "docs" / "2022 Q3 AAPL.pdf").read_bytes())
+    assert rows > 200
+    assert before < 0.05 * rows
+    assert after > 0.95 * rows
