@@ -1,10 +1,11 @@
 """Hybrid retrieval against BM25 on 2,012 answerable questions over 10,131 Wikipedia passages.
 
-Run with `python -m benchmarks.retrieval_wiki DATA`, where DATA is the public data set `02_wiki_rag`
-(CONTRIBUTING says where it lies). Both rivals see the same text, title and passage, in the same
-run. A question counts when at least one of its gold passages is among the first five. BM25 is
-`rank_bm25.BM25Okapi` with its defaults over lower-cased words. Ours is `Index.search` as readers
-call it, with all-MiniLM-L6-v2 and the default fusion; nothing is set per question.
+Run with `python -m benchmarks.retrieval_wiki DATA [EVERY]`, where DATA is the public data set `02_wiki_rag`
+(CONTRIBUTING says where it lies). Both rivals see the same text, title and passage, in the same run. A question
+counts when at least one of its gold passages is among the first five. BM25 is `rank_bm25.BM25Okapi` with its
+defaults over lower-cased words. Ours is `Index.search` as readers call it, with all-MiniLM-L6-v2 and the default
+fusion; nothing is set per question. With EVERY, each EVERY-th question is also reranked (`rag.rerank`), which
+embeds its ten candidates' passages and takes minutes.
 """
 
 import re
@@ -25,8 +26,11 @@ from flows.index.kinds import Build
 from flows.index.schema import rows_of
 from flows.index.store import Fusion, Index, open_index, open_writer
 from flows.provider.local.minilm import MiniLm
+from flows.rag.reranking import rerank
+from flows.rag.steps import SPARE
 
 K = 5
+WEIGHTS = (0.0, 0.5, 1.0)
 SETTINGS = [Fusion(), Fusion(rank_constant=60, vector_weight=0.5)]  # ours, and the published one
 
 
@@ -83,8 +87,26 @@ def search_all(index: Index, questions: pd.Series, vectors: np.ndarray, **option
     ]
 
 
-def measure(folder: Path, workspace: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Return recall@5 and seconds by name."""
+def rerank_sample(
+    index: Index, model: MiniLm, questions: pd.DataFrame, vectors: np.ndarray, times: dict[str, float]
+) -> dict[str, float]:
+    """Return recall@1 and @5 of some questions in the order of the search and in that of `rag.rerank`."""
+    texts, gold = questions["question"], questions["gold"]
+    pairs = zip(texts, vectors, strict=True)
+    hits = [index.search(text, vector, access=["public"], k=SPARE * K) for text, vector in pairs]
+    found = {}
+    for weight in WEIGHTS:
+        with timed(times, f"rerank {weight}"):
+            ordered = rerank(hits, list(vectors), model.embed, weight=weight) if weight else hits
+        for k in (1, K):
+            name = f"recall@{k} of {len(texts)} questions, rerank {weight}"
+            times[name] = times[f"rerank {weight}"]
+            found[name] = recall([[hit.chunk_id for hit in own[:k]] for own in ordered], gold)
+    return found
+
+
+def measure(folder: Path, workspace: Path, every: int = 0) -> tuple[dict[str, float], dict[str, float]]:
+    """Return recall@5 and seconds by name; rerank each `every`-th question (0 = none)."""
     times: dict[str, float] = {}
     chunks, questions = load(folder)
     project, model = Project(workspace), MiniLm(workspace / "weights", threads=2)
@@ -106,12 +128,13 @@ def measure(folder: Path, workspace: Path) -> tuple[dict[str, float], dict[str, 
         name = f"hybrid, constant {fusion.rank_constant}, vector weight {fusion.vector_weight}"
         with timed(times, name):
             found[name] = search_all(index, questions["question"], asked, fusion=fusion)
-    return {name: recall(ids, questions["gold"]) for name, ids in found.items()}, times
+    recalls = {name: recall(ids, questions["gold"]) for name, ids in found.items()}
+    return recalls | (rerank_sample(index, model, questions[::every], asked[::every], times) if every else {}), times
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as workspace:
-        recalls, times = measure(Path(sys.argv[1]), Path(workspace))
+        recalls, times = measure(Path(sys.argv[1]), Path(workspace), *map(int, sys.argv[2:]))
     for name, value in recalls.items():
         print(f"recall@5 {value:.4f}   {times[name]:7.1f} s   {name}")
     for name in ("embed passages", "embed questions", "write and publish"):

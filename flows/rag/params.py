@@ -23,6 +23,9 @@ class RagParams(Section):
     rewrite_prompt: str = Field("rewrite", pattern=rf"^{NAME}$", description="Prompt of the rewrite step.")
     retrieval_k: int = Field(5, ge=1, le=100, description="Chunks retrieved per question.")
     retrieval_mode: Literal["hybrid", "vector", "text"] = Field("hybrid", description="What the search looks at.")
+    rerank: float = Field(
+        0.0, ge=0.0, le=1.0, description="Weight of a second ranking, by each chunk's nearest passage; 0 = off."
+    )
     access: tuple[str, ...] = Field(
         (PUBLIC,), min_length=1, description="Labels that answers may draw on where a request names none; so in tests."
     )

@@ -62,6 +62,7 @@ class Retrieval(_Part):
     mode: Literal["hybrid", "vector", "text"]
     k: int
     access: list[str] = [PUBLIC, UNLABELLED]  # of format 1: what it was judged on is still what it reads
+    rerank: float = 0.0
     context_tokens_max: int
     question_chars_max: int
     quote_words_min: int

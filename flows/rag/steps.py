@@ -14,10 +14,11 @@ from flows.provider.requests import CallTags, ChatRequest, ChatResult, ProviderF
 from flows.rag.checking import Checked, check_answer
 from flows.rag.context import Context, neutralise, pack, planted_hit, render_history
 from flows.rag.release import ReleaseManifest, require_same_embedding
+from flows.rag.reranking import rerank
 from flows.rag.turns import Turn
 
 if TYPE_CHECKING:
-    from flows.index.store import Index
+    from flows.index.store import Hit, Index
     from flows.provider.client import Provider
 
 SPARE = 2  # hits asked for per place of the context, since repeated texts take none
@@ -63,16 +64,27 @@ def retrieve(means: Means, works: Sequence[Work]) -> None:
     from flows.provider.tokens import count
 
     rules = means.release.retrieval
-    vectors = _embed(means, [work.question for work in works]) if rules.mode != "text" else [None] * len(works)
     counted = partial(count, model=means.release.chat_model)
-    for done, (work, vector) in enumerate(zip(works, vectors, strict=True), start=1):
-        hits = means.index.search(work.question, vector, k=SPARE * rules.k, access=work.access, mode=rules.mode)
+    for work, hits in zip(works, _found(means, works), strict=True):
         planted = [planted_hit(work.turn.planted)] if work.turn.planted else []
         hits, places = [*planted, *hits], rules.k + len(planted)
         work.context = pack(hits, places=places, tokens_max=rules.context_tokens_max, count=counted)
         if hits and not work.context.hits:
             work.error = "context_too_small"
+
+
+def _found(means: Means, works: Sequence[Work]) -> "list[list[Hit]]":
+    """Return the hits of each question, best first, by the rules of the release."""
+    rules, index = means.release.retrieval, means.index
+    wanted = rules.mode != "text" or rules.rerank
+    vectors = _embed(means, [work.question for work in works]) if wanted else [None] * len(works)
+    found = []
+    for done, (work, vector) in enumerate(zip(works, vectors, strict=True), start=1):
+        found.append(index.search(work.question, vector, k=SPARE * rules.k, access=work.access, mode=rules.mode))
         means.progress("retrieve", done, len(works))
+    if not rules.rerank:
+        return found
+    return rerank(found, vectors, partial(means.provider.embed, mode="document"), weight=rules.rerank)
 
 
 def _embed(means: Means, questions: Sequence[str]) -> Any:

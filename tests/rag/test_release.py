@@ -44,6 +44,7 @@ def test_equal_parts_give_the_same_release(build):
         {"retrieval_mode": "text"},
         {"context_tokens_max": 500},
         {"access": ("public", "finance")},
+        {"rerank": 0.5},
         {"question_chars_max": 100},
         {"quote_words_min": 9},
         {"rewrite": True},
