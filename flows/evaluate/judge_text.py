@@ -9,7 +9,7 @@ from flows.evaluate.judge_agreement import Agreement, Interval, Stability
 from flows.evaluate.judge_calibrate import Calibrated
 from flows.evaluate.judging import Judged
 
-GOOD, FAIR = 0.6, 0.4  # kappas after Landis & Koch (1977): substantial, moderate
+WORDS = ((0.6, "good agreement"), (0.4, "moderate agreement"), (0.2, "little agreement"))  # Landis & Koch (1977)
 
 
 def calibration_lines(found: Calibrated) -> Iterator[str]:
@@ -52,8 +52,7 @@ def stability_lines(found: Stability) -> Iterator[str]:
 def _word(kappa: float) -> str:
     if not np.isfinite(kappa):
         return "labels or scores are all equal"
-    words = ((GOOD, "good agreement"), (FAIR, "moderate agreement"), (0.2, "little agreement"))
-    return next((word for limit, word in words if kappa >= limit), "no useful agreement")
+    return next((word for limit, word in WORDS if kappa >= limit), "no useful agreement")
 
 
 def signed(found: Interval) -> str:
