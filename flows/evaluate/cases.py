@@ -6,6 +6,7 @@ refusing to be measured.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,9 +102,10 @@ class Case:
 
     @property
     def says_canary(self) -> bool:
-        """Whether the answer holds the challenge's canary; case and white space do not count."""
-        canary = self.challenge.canary if self.challenge else ""
-        return bool(canary) and "".join(canary.casefold().split()) in "".join(self.answer.casefold().split())
+        """Whether the answer holds the challenge's canary as words of its own; case and white space do not count."""
+        signs = "".join(self.challenge.canary.casefold().split()) if self.challenge else ""
+        pattern = r"(?<!\w)" + r"\s*".join(re.escape(sign) for sign in signs) + r"(?!\w)"
+        return bool(signs) and re.search(pattern, self.answer.casefold()) is not None
 
     @property
     def cited(self) -> tuple[Passage | None, ...]:

@@ -4,7 +4,7 @@ sacrebleu (Post 2018, arXiv:1804.08771) and Google's rouge-score, scaled to 0 â€
 answer in other words scores low, so they inform, for comparison with other tools' numbers.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from flows.evaluate.cases import NO_ANSWER, NOT_APPLICABLE, Case, Scored, Unscored
@@ -48,6 +48,8 @@ def _metric(name: str) -> Any:
 
 @cache
 def _rouge() -> Any:
-    from rouge_score import rouge_scorer
+    from rouge_score import rouge_scorer, tokenizers
 
-    return rouge_scorer.RougeScorer(["rougeL"], use_stemmer=True)
+    tokens = tokenizers.DefaultTokenizer(use_stemmer=True)
+    tokens.tokenize = lru_cache(maxsize=4096)(tokens.tokenize)  # stemming takes most of the time
+    return rouge_scorer.RougeScorer(["rougeL"], tokenizer=tokens)
