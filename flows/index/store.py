@@ -83,17 +83,21 @@ class Index:
                 "be read. Run `llmops run --stages ingest,embed` for one that has them, or ask with the label "
                 f"{UNLABELLED!r} if everybody may read all of it."
             )
-        return Reach(allowed, {document for document, access in self._relabelled.items() if not may_read(held, access)})
+        closed = [documents for access, documents in self._relabelled.items() if not may_read(held, access)]
+        return Reach(allowed, set().union(*closed))
 
     @cached_property
-    def _relabelled(self) -> dict[str, str]:
-        """The labels that the live version gives to documents which had others in this one."""
+    def _relabelled(self) -> dict[str, set[str]]:
+        """The documents that have other labels in the live version than in this one, by what they have there."""
         live = published(self._project)
         if live is None or live.tag == self.manifest.tag:
             return {}
-        now = _labels(open_index(self._project).everything(["document_id", "access"]))
-        then = _labels(self.everything(["document_id", "access"]))
-        return {document: access for document, access in now.items() if then.get(document, access) != access}
+        now, then = _labels(open_index(self._project)), _labels(self)
+        found: dict[str, set[str]] = {}
+        for document, access in now.items():
+            if then.get(document, access) != access:
+                found.setdefault(access, set()).add(document)
+        return found
 
     def rows(self, chunk_ids: Sequence[str] | None = None) -> "pd.DataFrame":
         """Return the chunks (all, or those with these ids) by id, without vectors."""
@@ -119,8 +123,10 @@ class Index:
         return found.append_column("access", arrow.array([UNLABELLED] * found.num_rows, arrow.string()))
 
 
-def _labels(table: "arrow.Table") -> dict[str, str]:
-    return {row["document_id"]: row["access"] for row in table.to_pylist()}
+def _labels(index: Index) -> dict[str, str]:
+    """Return the labels of each document of a version."""
+    pairs = index.everything(["document_id", "access"]).group_by(["document_id", "access"]).aggregate([])
+    return {row["document_id"]: row["access"] for row in pairs.to_pylist()}
 
 
 def open_index(project: Project, version: int | str | None = None) -> Index:
