@@ -9,9 +9,11 @@ of many looks better than it is, so what is chosen here still has to pass the ga
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.core.contracts import QUESTIONS
+from flows.core.files import read_json, write_json
 from flows.core.locks import writer_lock
 from flows.core.progress import Progress, silent
 from flows.core.project import Project
@@ -136,7 +138,20 @@ def compare(
         for item, release, side in zip(todo, releases, sides, strict=True)
     ]
     front = places([one.option for one in found])
+    _remember(project, found)
     return [replace(one, place=place) for one, place in zip(found, front, strict=True)]
+
+
+def _remember(project: Project, found: Sequence[Measured]) -> None:
+    """Leave the means by model for `llmops cost what-if`; of several combinations with a model, the first one's."""
+    path = compared_file(project)
+    known = read_json(path, remedy="Delete it") if path.exists() else {}
+    write_json(path, known | {one.combination.chat_model: one.means for one in reversed(found)})
+
+
+def compared_file(project: Project) -> Path:
+    """Return where the last comparisons' means lie, {chat model: {metric: mean}}."""
+    return project.state("work", "evaluate", "compared.json")
 
 
 def _release(project: Project, provider: Provider, item: Combination) -> ReleaseManifest:

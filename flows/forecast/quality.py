@@ -17,8 +17,11 @@ METRIC = "correctness"  # the axis of the front
 
 
 def measured(project: Project) -> dict[str, dict[str, float]]:
-    """Return the mean of every metric by chat model; of several releases with one, the candidate's counts."""
-    found: dict[str, dict[str, float]] = {}
+    """Return the mean of every metric by chat model.
+
+    What `llmops compare` measured comes first, an evaluation's numbers replace it, the candidate's those of others.
+    """
+    found = _compared(project)
     folders = sorted(project.data("evaluate", "baseline").glob("*"))
     for folder in [*folders, project.data("evaluate")]:
         if not (folder / "scores.parquet").is_file():
@@ -29,6 +32,14 @@ def measured(project: Project) -> dict[str, dict[str, float]]:
             if model:
                 found[model] = {str(name): float(mean) for name, mean in rows.groupby("metric")["score"].mean().items()}
     return found
+
+
+def _compared(project: Project) -> dict[str, dict[str, float]]:
+    try:
+        values = read_json(project.state("work", "evaluate", "compared.json"), remedy="Run `llmops compare`")
+    except LlmopsError:
+        return {}
+    return {str(model): {str(name): float(mean) for name, mean in means.items()} for model, means in values.items()}
 
 
 def _model(project: Project, release_id: str) -> str | None:

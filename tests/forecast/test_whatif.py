@@ -156,7 +156,10 @@ def test_quality_is_read_from_what_evaluate_left(project):
     write_table(project.data("evaluate", "scores.parquet"), pd.DataFrame([row]), SCORES)
     write_json(project.data("evaluate", "candidate.json"), {"release_id": "a" * 32, "chat_model": "gpt-4.1"})
 
-    assert measured(project) == {"gpt-4.1": {"correctness": 0.5}}
+    compared = {"gpt-4.1": {"correctness": 0.9}, "gpt-4.1-nano": {"correctness": 0.3}}
+    write_json(project.state("work", "evaluate", "compared.json"), compared)
+
+    assert measured(project) == {"gpt-4.1": {"correctness": 0.5}, "gpt-4.1-nano": {"correctness": 0.3}}
 
 
 @pytest.fixture
