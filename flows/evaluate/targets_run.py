@@ -16,6 +16,7 @@ from flows.core.errors import InputError
 from flows.core.files import write_json
 from flows.core.progress import Progress, silent
 from flows.core.tables import write_table
+from flows.evaluate import challenges
 from flows.evaluate.answering import wanted
 from flows.evaluate.components import Component, components, sentence
 from flows.evaluate.decide import decide, overdue
@@ -100,7 +101,9 @@ def judge(
         evidence=evidence_for(
             found, candidate.scores, theirs, applied, cost_per_answer=known / len(cost) if known else None
         ),
-        names=names, further=[*_dropped(dropped, candidate), *filter(None, [sentence(parts)])],
+        names=names, further=[
+            *_dropped(dropped, candidate), *filter(None, [sentence(parts), challenges.sentence(candidate.scores)]),
+        ],
     )  # fmt: skip
     verdict |= {"target": names.candidate, "baseline_target": names.baseline, "left_out": dropped}
     verdict["calls"] = candidate.given.calls
