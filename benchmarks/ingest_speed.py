@@ -44,7 +44,7 @@ from flows.ingest.chunking import chunks
 from flows.ingest.params import IngestParams
 from flows.ingest.tokenizer import token_starts
 from flows.provider.local.hashing import HashEmbedder
-from flows.provider.local.minilm import MiniLm
+from flows.provider.local.minilm import MiniLm, load_tokenizer
 
 HASHING = {"provider": {"embedding_model": "local-hash-384"}}
 WORDS = 4_000
@@ -82,11 +82,10 @@ def timed(work: Callable[[], object]) -> Seconds:
 
 
 def write_documents(folder: Path, count: int, seed: int = 0) -> list[Path]:
-    """Write seeded Markdown documents of four sections, about 280 words each; no two are alike."""
+    """Write seeded Markdown documents of four sections, 280 English words each; no two are alike."""
     generator = np.random.default_rng(seed)
-    vocabulary = [
-        "".join(generator.choice(list("aeioulnrstkmpd"), size=size)) for size in generator.integers(3, 10, WORDS)
-    ]
+    known = sorted(word for word in load_tokenizer(max_tokens=None).get_vocab() if word.isalpha() and word.isascii())
+    vocabulary = generator.choice(known, size=WORDS, replace=False).tolist()
     paths = []
     for number in range(count):
         path = folder / f"part-{number % 64:02d}" / f"document-{number:05d}.md"

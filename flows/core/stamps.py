@@ -7,6 +7,7 @@ to bytes behind the file system's back no stat can tell: `llmops index verify` a
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +45,9 @@ def hashes(project: Project, paths: Iterable[Path]) -> dict[Path, str]:
     seen = {path: _stamp(path, known.get(str(path))) for path in paths}
     settled = {str(path): stamp for path, stamp in seen.items() if max(stamp.mtime_ns, stamp.ctime_ns) < limit}
     if any(known.get(name) != stamp for name, stamp in settled.items()):
-        write_json(_file(project), {**known, **settled})
+        kept = {name: stamp for name, stamp in known.items() if Path(name).exists()}
+        with suppress(OSError):  # no space, or nothing may be written here: the next run reads again
+            write_json(_file(project), kept | settled)
     return {path: stamp.sha256 for path, stamp in seen.items()}
 
 

@@ -8,6 +8,7 @@ the stat could not tell another change (`flows.core.stamps`); otherwise the file
 import hashlib
 import marshal
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from flows.core.errors import LlmopsError
@@ -47,7 +48,8 @@ def known_sha256(project: Project, stamp: str | None) -> str | None:
 def remember(project: Project, stamp: str | None, sources_sha256: str) -> None:
     """Remember the hash over the contents of the sources, read after the stamp was taken."""
     if stamp and known_sha256(project, stamp) != sources_sha256:
-        write_json(_file(project), {"stamp": stamp, "sources_sha256": sources_sha256})
+        with suppress(OSError):  # no space, or nothing may be written here: the next run reads again
+            write_json(_file(project), {"stamp": stamp, "sources_sha256": sources_sha256})
 
 
 def _walk(root: Path, digest: "hashlib._Hash") -> int:

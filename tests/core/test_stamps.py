@@ -5,6 +5,7 @@ import os
 import pytest
 
 from flows.core import stamps
+from flows.core.files import read_json
 from flows.core.ids import sha256
 
 LONG_AGO_NS = 10**18
@@ -56,4 +57,20 @@ def test_a_change_of_equal_size_with_its_old_time_put_back_is_seen(project, file
 def test_damaged_stamps_are_no_stamps(project, file, settled, damage):
     stamps.hashes(project, [file])
     project.state("stamps.json").write_text(damage)
+    assert stamps.hashes(project, [file]) == {file: sha256("old")}
+
+
+def test_files_that_are_gone_are_forgotten(project, file, settled):
+    stamps.hashes(project, [file])
+    other = file.with_name("other.txt")
+    file.rename(other)
+    stamps.hashes(project, [other])
+    assert list(read_json(project.state("stamps.json"), remedy="")) == [str(other)]
+
+
+def test_where_nothing_can_be_written_the_file_decides(project, file, settled, monkeypatch):
+    def full(_path, _value):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(stamps, "write_json", full)
     assert stamps.hashes(project, [file]) == {file: sha256("old")}
