@@ -113,7 +113,7 @@ class Rehearsal:
         todo = {key: text for key, text in zip(keys, texts, strict=True) if key not in known and key not in self._seen}
         self._seen |= set(todo)
         self._plan_embedding(sorted(todo.values(), key=len))
-        dims = self.embedded.dims if self.embedded else 1
+        dims = next(map(len, known.values()), self.embedded.dims if self.embedded else 1)
         blank = np.eye(1, dims, dtype=np.float32)[0]
         self.blind |= mode == "query" and any(key not in known for key in keys)
         return np.stack([known.get(key, blank) for key in keys]) if keys else np.zeros((0, dims), dtype=np.float32)
