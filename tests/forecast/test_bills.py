@@ -1,6 +1,8 @@
 """Cost exports: a bill's lines, imported once, counted once, and held against the calls they stand for."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -87,3 +89,34 @@ def test_cents_of_anthropics_cost_report_become_dollars(tmp_path):
     result = {"currency": "USD", "amount": "123.45", "model": "claude-sonnet-4-5", "cost_type": "tokens"}
     path.write_text(json.dumps({"data": [{"starting_at": "2026-10-01T00:00:00Z", "results": [result]}]}))
     assert read_bill(path).amounts == {("2026-10-01", "anthropic", "claude-sonnet-4-5"): Decimal("1.2345")}
+
+
+KILLED = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+import flows.forecast.importing as importing
+from flows.core.project import Project
+from flows.forecast.callrow import Reader
+written, last, write = [], int(sys.argv[2]), importing.write_calls
+def dying(*args, **options):
+    if len(written) == last:
+        os.kill(os.getpid(), 9)
+    written.append(1)
+    write(*args, **options)
+importing.write_calls = dying
+importing.import_files(Project.open(sys.argv[1]), [Path(sys.argv[3])], Reader(datetime(2026, 11, 21, tzinfo=UTC)))
+"""
+
+
+@pytest.mark.slow
+def test_an_import_of_a_cost_export_killed_between_two_days_is_finished_by_the_next(project, tmp_path):
+    path = tmp_path / "costs.json"
+    path.write_text(json.dumps(COSTS))
+    for last in (0, 1):
+        words = [sys.executable, "-c", KILLED, str(project.root), str(last), str(path)]
+        assert subprocess.run(words, capture_output=True).returncode == -9
+    report = import_files(project, [path], Reader(datetime(2026, 11, 21, tzinfo=UTC)))
+    assert (report.records, report.kept + report.copies) == (6, 6)
+    assert len(read_calls(project)) == 6
+    assert spent(read_calls(project)).total["cost_usd"] == 7.5
