@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REFUSED = "embed: refuses another embedding model until embed.on_model_change is re_embed; this is what it would take."
-UNKNOWN = "embed: the chunks are not made yet. `llmops ingest` asks no model; run it, then this is known."
+UNKNOWN = (
+    "embed: ingest has work first, so its chunks are not known. `llmops ingest` asks no model: run it, then this is."
+)
 
 
 def estimate(

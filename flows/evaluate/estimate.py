@@ -37,9 +37,7 @@ from flows.rag.release import ReleaseManifest, build_candidate, load_release
 if TYPE_CHECKING:
     import pandas as pd
 
-UNKNOWN = (
-    "evaluate: the questions are not made yet. `llmops run --stages ingest,testset` makes them, then this is known."
-)
+UNKNOWN = "evaluate: its questions are not known before ingest and testset ran: `llmops run --stages ingest,testset`."
 AHEAD = "evaluate: the index is not built yet, or of another model; chunks of the corpus stand in for hits"
 JUDGED = "evaluate: judges read answers that are not given yet, each up to rag.max_output_tokens long"
 

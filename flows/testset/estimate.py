@@ -11,7 +11,7 @@ from flows.testset.llm import Proposer
 from flows.testset.params import TestsetParams
 from flows.testset.stage import documents_of, job_of, stored_questions
 
-UNKNOWN = "testset: its documents are not made yet. `llmops ingest` asks no model; run it, then this is known."
+UNKNOWN = "testset: ingest has work first, so its documents are not known. Run `llmops ingest`, which asks no model."
 
 
 def estimate(
