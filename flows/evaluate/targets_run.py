@@ -31,8 +31,8 @@ from flows.evaluate.undecided import evidence_for
 if TYPE_CHECKING:
     import pandas as pd
 
-PLAIN = {"format_valid": "a checked format", "input_tokens": "input tokens", "output_tokens": "output tokens",
-         "latency_ms": "latencies", "cost_usd": "prices"}  # fmt: skip
+PLAIN = {"format_valid": "a checked format", "instructions": "its instructions", "input_tokens": "input tokens",
+         "output_tokens": "output tokens", "latency_ms": "latencies", "cost_usd": "prices"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def measure(
     answers = rows_of(target.target_id, todo, given.replies, params.refusal_phrases)
     lacks = lacking(given.replies)
     scores = score_cases(target.target_id, join(questions, answers, given.instructions), params)
-    return Side(target, given, answers, unmeasured(scores, lacks), lacks)
+    hidden = {} if given.instructions else {"instructions": ("prompt_leakage",)}  # a canary may still show a leak
+    return Side(target, given, answers, unmeasured(scores, lacks), lacks | hidden)
 
 
 def judge(

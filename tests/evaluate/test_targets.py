@@ -129,7 +129,7 @@ def test_recorded_answers_are_read_alike_from_three_formats(project, questions, 
     target = Recorded(recorded(project, name, rows), _words(questions))
     side = measure(target, questions, params(), samples=target.samples)
     assert set(side.scores.query("metric == 'correctness'")["score"]) == {1.0}
-    assert set(side.lacks) == {"format_valid", "input_tokens", "output_tokens"}
+    assert set(side.lacks) == {"format_valid", "input_tokens", "output_tokens", "instructions"}
     assert side.answers["cost_usd"].sum() == pytest.approx(0.6)
     assert side.scores.query("metric == 'input_tokens'")["unscored_reason"].eq("not_given").all()
 
