@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flows.forecast.costs import factors
+from flows.forecast.costs import factors, matching
 from flows.forecast.forecaster import forecast, past_forecasts
 from flows.forecast.intervals import Errors, bounds, learn, log_errors
 from flows.forecast.params import ForecastParams
@@ -139,7 +139,7 @@ def notes(outlook: Outlook, params: ForecastParams) -> list[str]:
         for name, days in zip(outlook.usage.ids, known, strict=True)
         if days < rules.cold_start_seasons * rules.season_steps
     ]
-    found = list(outlook.usage.notes)
+    found = [*outlook.usage.notes, *_unmatched(outlook, params)]
     if cold:
         found.append(
             f"cold start: {len(cold)} of {len(known)} series have less than {rules.cold_start_seasons} weeks of "
@@ -161,6 +161,16 @@ def notes(outlook: Outlook, params: ForecastParams) -> list[str]:
             f"wide interval: {len(bursty)} series are bursty, their days are not forecastable ({_some(bursty)})"
         )
     return found
+
+
+def _unmatched(outlook: Outlook, params: ForecastParams) -> list[str]:
+    """Name the events that change no series: a pattern with a wrong letter would go unnoticed."""
+    names = sorted({*outlook.usage.ids, *outlook.names.ravel().tolist()})
+    last = outlook.usage.days[-1].date()
+    traffic = [event for event in params.events if event.cost_usd is None and not event.series.startswith("own_work/")]
+    ahead = [event for event in traffic if event.model is None or event.date > last]  # an old switch has no series left
+    lost = [event.name for event in ahead if not matching(names, event.series).any()]
+    return [f"no series has the name that {len(lost)} event(s) give: {_some(lost)}"] if lost else []
 
 
 def daily_wape(past: Past) -> FloatArray:

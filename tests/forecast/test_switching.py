@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from flows.forecast.frame import run_on_frame
-from flows.forecast.outlook import look_ahead
+from flows.forecast.outlook import look_ahead, notes
 from flows.forecast.params import Event, ForecastParams
 from flows.forecast.series import SeriesKey, Usage
 from flows.forecast.switching import keys_of, names_ahead, renamed, spliced
@@ -115,3 +115,17 @@ def test_the_tool_names_both_series_and_adds_planned_sums(usage_frame):
     }
     np.testing.assert_allclose(found["total"]["mean"], 10 * 2 + 18 * 0.5 + 7)
     assert found["budget"]["p_exceed"] == 0.0
+
+
+def test_an_event_that_names_no_series_is_said_and_an_old_switch_is_not():
+    typo = Event(name="typo", date=date(2026, 11, 2), series="anser/*", multiplier=2)
+    params = ForecastParams(events=(typo, PAST, SWITCH.model_copy(update={"series": "*/new/*", "model": "newest"})))
+
+    said = notes(
+        look_ahead(
+            usage({"answer/old/input": [100.0] * 85 + [0.0] * 5}), lambda n, d: np.ones((len(n), len(d))), params
+        ),
+        params,
+    )
+
+    assert said[:1] == ["no series has the name that 1 event(s) give: typo"]
