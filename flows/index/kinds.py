@@ -1,8 +1,8 @@
 """Choose the kind of vector index by size, build it, and find how hard it must be asked.
 
-Measured (docs/decisions, docs/limits.md): exact search up to about 20,000 rows; then IVF_SQ, which is
-built in seconds and loses little; from 50,000 rows a graph, IVF_HNSW_SQ, which takes ten times longer
-to build and answers in half the time; and above a million rows IVF_RQ, six times smaller. Always
+Measured (benchmarks/query_speed.py, docs/limits.md): exact search up to about 20,000 rows; then IVF_SQ,
+which is built in seconds and loses little; from 50,000 rows a graph, IVF_HNSW_SQ, which takes ten times
+longer to build and answers in half the time; and above a million rows IVF_RQ, six times smaller. Always
 refined with the exact vectors. PQ, LanceDB's own default, is as slow to build as the graph and no
 quicker to ask, and is not offered. Large tables get indices on the columns that searches filter by.
 """
