@@ -13,7 +13,8 @@ import resource
 import sys
 from typing import Any
 
-MEGABYTE = 1 << 20
+from flows.ingest.archive import MEGABYTE
+
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000  # CLONE_NEWUSER and CLONE_NEWNET of <linux/sched.h>
 _FORBIDDEN = {
     "network": ("socket.",),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from flows.core.errors import ParamsError
 from flows.ingest.drafts import Rejected
@@ -24,6 +24,7 @@ SCHEMES = ("http", "https")
 _REDIRECTS_MAX = 3
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BLOCK_BYTES = 1 << 16
+_SAFE = "/?%:@!$&'()*+,;=~-._"  # what an address may hold as it is
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "llmops-ingest"}
 _SUFFIX_OF = {kind: suffix for suffix, kind in reversed(BY_SUFFIX.items())}
 
@@ -42,9 +43,13 @@ def check_address(url: str, hosts_allowed: Sequence[str]) -> None:
     """Raise unless the address may be asked at all.
 
     Raises:
-        ParamsError: The host is not allowed, or the address holds credentials.
+        ParamsError: The host is not allowed, or the address holds credentials or no valid port.
     """
     parts = urlsplit(url)
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ParamsError(f"a source at {parts.hostname!r} names no valid port. Mend its `uri`.") from None
     if parts.username or parts.password:
         raise ParamsError(
             f"a source at {parts.hostname!r} has credentials in its address. Remove them; such sources are public."
@@ -63,7 +68,7 @@ def fetch(url: str, *, method: Literal["HEAD", "GET"], bytes_max: int, timeout_s
         url: An address that `check_address` has let pass.
         method: What to ask.
         bytes_max: Most bytes of a body; one more is read at most.
-        timeout_s: For the whole exchange, redirects included.
+        timeout_s: From the connection to the last byte; a redirect starts anew.
 
     Raises:
         Rejected: `unreadable` by `redirect`, `http_status`, `content_encoding`, `deadline` or `connection`.
@@ -81,7 +86,7 @@ def fetch(url: str, *, method: Literal["HEAD", "GET"], bytes_max: int, timeout_s
 
 def _exchange(url: SplitResult, method: str, bytes_max: int, timeout_s: float) -> Answer | str:
     """Return the answer, or where it redirects to."""
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    target = quote((url.path or "/") + (f"?{url.query}" if url.query else ""), safe=_SAFE)
     connection = _connection(url, timeout_s)
     try:
         with _deadline(connection, timeout_s):
