@@ -1,6 +1,6 @@
 """Apply every scorer to every answer: one row per (question, sample, metric), unscored ones included."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from flows.core.contracts import SCORES
@@ -78,8 +78,16 @@ def join(questions: "pd.DataFrame", answers: "pd.DataFrame", instructions: str =
     return [case_of(live[row["question_id"]], row, instructions) for row in rows if row["question_id"] in live]
 
 
-def score_cases(release_id: str, cases: Iterable[Case], params: EvaluateParams) -> "pd.DataFrame":
+def score_cases(
+    release_id: str, cases: Iterable[Case], params: EvaluateParams, *, only: Collection[str] | None = None
+) -> "pd.DataFrame":
     """Return the table `scores` of one release.
+
+    Args:
+        release_id: The release.
+        cases: Its answers with their questions.
+        params: Section `evaluate`.
+        only: Metrics that are wanted, for a look that is judged in passing; None = all.
 
     Raises:
         ContractError: A (question, sample) was answered twice.
@@ -95,16 +103,17 @@ def score_cases(release_id: str, cases: Iterable[Case], params: EvaluateParams) 
             "Give repeats different sample numbers."
         )
     cases = with_partners(with_repeats(cases))
-    said = [(case, scores_of(case, params)) for case in cases]
+    said = [(case, scores_of(case, params, only)) for case in cases]
     rows = [score_row(release_id, case, name, scored) for case, scores in said for name, scored in scores.items()]
     return check(pd.DataFrame(rows), SCORES) if rows else empty(SCORES)
 
 
-def scores_of(case: Case, params: EvaluateParams) -> dict[str, Scored]:
-    """Return what every metric says of one answer."""
+def scores_of(case: Case, params: EvaluateParams, only: Collection[str] | None = None) -> dict[str, Scored]:
+    """Return what every metric, or every one of `only`, says of one answer."""
     return {
         name: scorer(case, params) if applies(name, case) else Unscored(NOT_APPLICABLE)
         for name, scorer in SCORERS.items()
+        if only is None or name in only
     }
 
 

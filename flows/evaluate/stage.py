@@ -123,7 +123,8 @@ def answer(
     ):
         both = Both(
             project, provider, candidate, plan_, _questions(project), params, None if blocked else max_usd,
-            lambda: _judge(project_dir, todo, max_usd, progress), lambda: score(project_dir, todo), progress,
+            lambda: _judge(project_dir, todo, max_usd, progress), lambda: score(project_dir, todo, deciding=True),
+            progress,
         )  # fmt: skip
         try:
             _take_looks(both)
@@ -190,12 +191,16 @@ def _add_usage(project: Project, provider: Provider, notes: list[str] | None = N
     })  # fmt: skip
 
 
-def score(project_dir: str, todo: dict[str, Any]) -> None:
-    """Apply every scorer to the stored answers, the baseline's too: both by the same scorers."""
+def score(project_dir: str, todo: dict[str, Any], *, deciding: bool = False) -> None:
+    """Apply every scorer to the stored answers, the baseline's too: both by the same scorers.
+
+    With `deciding` only the metrics that decide are scored: a look is judged in passing.
+    """
     project = Project.open(project_dir)
     params = EvaluateParams.load(project)
+    only = {*params.gated_metrics, *params.guardrails} if deciding else None
     for release_id, answers, cases in _answered(project, todo):
-        scores = with_judges(project, release_id, score_cases(release_id, cases, params))
+        scores = with_judges(project, release_id, score_cases(release_id, cases, params, only=only))
         write_table(work(project, f"{release_id}.answers.parquet"), answers, ANSWERS)
         write_table(work(project, f"{release_id}.scores.parquet"), scores, SCORES)
 
