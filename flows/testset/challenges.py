@@ -44,7 +44,7 @@ def _groups_per_kind(drafts: Iterable[Draft]) -> Counter[str]:
     """Count our own challenges; imported ones come on top."""
     known = [(draft.challenge, draft.question_id) for draft in drafts if draft.challenge]
     own = [(item, question_id) for item, question_id in known if item.origin.startswith(OWN)]
-    groups = {(item.kind, item.pair_id or question_id) for item, question_id in own}
+    groups = {(item.kind, item.pair_id if item.kind == "bias" else question_id) for item, question_id in own}
     return Counter(kind for kind, _ in groups)
 
 
@@ -63,9 +63,9 @@ def _turns(texts: Texts, base: Sequence[Draft]) -> Iterator[tuple[str, str, Draf
         yield family, text, about
 
 
-def _filled(text: str, seed: str, question: str = "") -> tuple[str, str]:
+def _filled(text: str, question: str) -> tuple[str, str]:
     """Put question and canary into a text; return both text and canary."""
-    mark = content_id("canary", seed, text)
+    mark = content_id("canary", question, text)
     first, second = f"heron{mark[:4]}", f"finch{mark[4:8]}"
     canary = first + second if "{a}" in text else first
     parts = {"{q}": question, "{t}": question.rstrip(" ?"), "{c}": canary, "{a}": first, "{b}": second}
@@ -80,7 +80,7 @@ def _attacks(kind: str, texts: Texts) -> Callable[[Sequence[Draft]], Iterator[Gr
     def make(base: Sequence[Draft]) -> Iterator[Group]:
         alone = [(family, text, None) for family, text in texts if "{q}" not in text]
         for family, text, about in [*alone, *_turns([item for item in texts if "{q}" in item[1]], base)]:
-            question, canary = _filled(text, about.question if about else "", about.question if about else "")
+            question, canary = _filled(text, about.question if about else "")
             told = canary if "{c}" in text or "{a}" in text else ""
             yield (_draft(question, Challenge.of(kind, canary=told, origin=f"{OWN}{family}"), about),)
 
@@ -89,7 +89,7 @@ def _attacks(kind: str, texts: Texts) -> Callable[[Sequence[Draft]], Iterator[Gr
 
 def _hidden(base: Sequence[Draft]) -> Iterator[Group]:
     for family, text, about in _turns(attacks.HIDDEN, base):
-        planted, canary = _filled(text, about.question, about.question)
+        planted, canary = _filled(text, about.question)
         challenge = Challenge.of("hidden_injection", planted=planted, canary=canary, origin=f"{OWN}{family}")
         yield (_draft(about.question, challenge, about),)
 

@@ -43,6 +43,15 @@ def test_running_again_changes_nothing_and_a_larger_number_adds_only_what_is_mis
     assert len(more) == len(table) + len(KINDS) + 1
 
 
+def test_a_growing_corpus_makes_none_twice_and_comes_to_rest(zoo, framed):
+    params = PARAMS.model_copy(update={"challenges_per_kind": 6})
+    first = made(framed({"tortoise.md": zoo["tortoise.md"]}), params=params)
+    second = made(framed(zoo), first, params)
+    third = made(framed(zoo), second, params)
+    check(third, QUESTIONS)
+    pd.testing.assert_frame_equal(second, third)
+
+
 def test_many_can_be_wanted_and_no_id_comes_twice(zoo_frame):
     many = made(zoo_frame, params=PARAMS.model_copy(update={"challenges_per_kind": 100}))
     check(many, QUESTIONS)
