@@ -48,9 +48,15 @@ def filled(project):
     (folder / "deep.md").write_text("> " * 200 + "a quotation of a quotation")
     (folder / "object.md").write_text("---\ntitle: !!python/object/new:os.system [x]\n---\nA body that is long enough.")
     (folder / "pay.md").write_text("---\nacl: [hr-only]\n---\nThe bands of pay are in this document.")
-    rows = [{"id": "a", "text": f"One row says {OPENAI} to all."}, {"id": "b", "text": f"One row says {AWS} to all."}]
-    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return project
+
+
+@pytest.fixture
+def with_rows(filled):
+    """With a file of rows, which are parsed in a process of their own."""
+    rows = [{"id": "a", "text": f"One row says {OPENAI} to all."}, {"id": "b", "text": f"One row says {AWS} to all."}]
+    (filled.data("sources") / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return filled
 
 
 def rejected(corpus):
@@ -71,17 +77,20 @@ def test_what_is_released_is_taken_by_the_next_run_and_its_next_edit_is_judged_a
     assert taken(corpus) == ["key.md", "open.md"]
     assert json.loads(corpus.documents[0]["flags"]) == ["secret:openai_key"]
     assert set(rejected(corpus)) == {
-        "deep.md", "empty.md", "object.md", "pay.md", "rows.jsonl#a", "rows.jsonl#b"
+        "deep.md", "empty.md", "object.md", "pay.md"
     }  # fmt: skip
     path = filled.data("sources", "key.md")
     path.write_text(path.read_text() + " It was changed.")
     assert rejected(ingest(filled))["key.md"] == "openai_key"
 
 
-def test_a_row_is_released_alone(filled):
-    ingest(filled)
-    release(filled, "rows.jsonl#b", rule=None, **BY)
-    corpus = ingest(filled)
+@pytest.mark.slow
+def test_a_row_is_released_alone(with_rows):
+    ingest(with_rows)
+    with pytest.raises(UsageError, match=r"2 rules.*--rule RULE"):
+        release(with_rows, "rows.jsonl", rule=None, **BY)
+    release(with_rows, "rows.jsonl#b", rule=None, **BY)
+    corpus = ingest(with_rows)
     assert taken(corpus) == ["open.md", "rows.jsonl#b"]
     assert "rows.jsonl#a" in rejected(corpus)
 
@@ -112,7 +121,6 @@ def test_a_release_is_recorded_once(filled):
     [
         ("key.md", None, "  ", "needs a reason"),
         ("key.md", "aws_key", "ok", r"by \['openai_key'\]"),
-        ("rows.jsonl", None, "ok", "2 rules.*--rule RULE"),
         ("empty.md", None, "ok", "cannot be lifted.*Mend the file"),
         ("pay.md", None, "ok", "restricted_documents"),
         ("deep.md", None, "ok", r"ingest\.nesting_max"),
@@ -141,11 +149,12 @@ def test_a_damaged_record_lets_nothing_in_and_names_its_lines(filled):
         ingest(filled)
 
 
-def test_releases_count_for_their_content_and_their_file_only(filled):
-    ingest(filled)
-    release(filled, "key.md", rule=None, **BY)
-    release(filled, "rows.jsonl#b", rule=None, **BY)
-    releases = read_releases(filled)
+@pytest.mark.slow
+def test_releases_count_for_their_content_and_their_file_only(with_rows):
+    ingest(with_rows)
+    release(with_rows, "key.md", rule=None, **BY)
+    release(with_rows, "rows.jsonl#b", rule=None, **BY)
+    releases = read_releases(with_rows)
     assert lifted_for(releases, "open.md", "0" * 64) == {}
     assert lifted_for(releases, "copy.md", releases[0].sha256) == {releases[0].sha256: {"openai_key"}}
     assert lifted_for(releases, "rows.jsonl", "0" * 64) == {releases[1].sha256: {"aws_key"}}
