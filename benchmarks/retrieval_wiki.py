@@ -136,9 +136,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as workspace:
         recalls, times = measure(Path(sys.argv[1]), Path(workspace), *map(int, sys.argv[2:]))
     for name, value in recalls.items():
-        print(f"recall@5 {value:.4f}   {times[name]:7.1f} s   {name}")
+        print(f"{value:.4f}   {times[name]:7.1f} s   {name if name.startswith('recall') else f'recall@{K}, {name}'}")
     for name in ("embed passages", "embed questions", "write and publish"):
-        print(f"                  {times[name]:7.1f} s   {name}")
+        print(f"         {times[name]:7.1f} s   {name}")
 
 
 if __name__ == "__main__":
