@@ -67,7 +67,8 @@ def break_even(
     saving = few_shot.cost_usd - tuned.cost_usd
     hazard = -log1p(-retired_within_year) / DAYS_PER_YEAR
     per_day = saving * requests_per_day
-    lived_days = -expm1(-hazard * horizon_days) / hazard if hazard else horizon_days
+    risk = hazard * horizon_days
+    lived_days = horizon_days * (-expm1(-risk) / risk if risk else 1.0)  # a quotient that is exact near no risk
     return BreakEven(
         saving_usd=saving,
         requests=fixed_usd / saving if saving > 0 else None,
@@ -79,4 +80,6 @@ def break_even(
 def _days(fixed_usd: float, per_day: float, hazard: float) -> float | None:
     if per_day <= 0 or hazard * fixed_usd >= per_day:
         return None
-    return -log1p(-hazard * fixed_usd / per_day) / hazard if hazard else fixed_usd / per_day
+    days = fixed_usd / per_day
+    risk = hazard * days
+    return days * (-log1p(-risk) / risk if risk else 1.0)
