@@ -133,7 +133,7 @@ def _validate(name: str, frame: "pd.DataFrame", expectations: list[Any]) -> dict
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("pandas").add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    result = batch.validate(gx.ExpectationSuite(name=name, expectations=expectations))
+    result = batch.validate(gx.ExpectationSuite(name=name, expectations=expectations), result_format="BASIC")
     items = sorted((_plain(item) for item in result.results), key=lambda item: (item["column"], item["expectation"]))
     return {"name": name, "rows": len(frame), "expectations": items}
 
