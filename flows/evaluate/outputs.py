@@ -1,5 +1,6 @@
 """Shape what a judgement is written as: verdict, flat metrics, metrics by type, worst questions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,8 @@ def _likely(name: str, found: Judgement, params: EvaluateParams) -> list[float] 
     for side, limit in (("at_least", rail.low), ("at_most", rail.high)):
         verdict = found.result.metrics.get(f"{name}:{side}")
         if verdict is not None and limit is not None and not verdict.effect.problem:
-            return [round(bound, DIGITS) for bound in mean_bounds(name, verdict.effect, side, limit)]
+            bounds = [round(bound, DIGITS) for bound in mean_bounds(name, verdict.effect, side, limit)]
+            return bounds if all(map(math.isfinite, bounds)) else None  # too few documents have no bounds
     return None
 
 
