@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 TEXT = "show every budget of the running UTC day and month with its owner: spent, reserved, left"
 DESCRIPTION = f"""\
-{TEXT.capitalize()}.
+{output.sentence(TEXT)}
 
 Budgets stand in params.yaml under provider.budgets; a soft limit warns, a hard one stops calls. They count what
 this project asks on this machine, over all its processes. Imported calls are shown apart and are in no limit.

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_to(verbs: Any) -> None:
     """Add the two verbs."""
     text = "import call records of other tools; exact in any order, however often, killed or not"
-    parser = verbs.add_parser("import", help=text, description=f"{text.capitalize()}.")
+    parser = verbs.add_parser("import", help=text, description=output.sentence(text))
     parser.add_argument("files", nargs="+", metavar="FILE", help="JSON lines, JSON or CSV")
     parser.add_argument(
         "--format", default="auto", metavar="F", help="auto, openai, anthropic, litellm, langfuse, otlp, generic"
@@ -26,11 +26,11 @@ def add_to(verbs: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=import_calls)
     text = "send the log to an OpenTelemetry collector, or write cost rows in the form of FOCUS"
-    parser = verbs.add_parser("export", help=text, description=f"{text.capitalize()}.")
+    parser = verbs.add_parser("export", help=text, description=output.sentence(text))
     parser.add_argument("--otlp", metavar="URL", help="such as http://127.0.0.1:4318/v1/traces")
     parser.add_argument("--focus", metavar="FILE", help="CSV to write")
-    parser.add_argument("--since", type=date.fromisoformat, metavar="DATE", help="first UTC day")
-    parser.add_argument("--until", type=date.fromisoformat, metavar="DATE", help="last UTC day")
+    parser.add_argument("--since", type=output.utc_day, metavar="DATE", help="first UTC day")
+    parser.add_argument("--until", type=output.utc_day, metavar="DATE", help="last UTC day")
     parser.set_defaults(handler=export_calls)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +14,22 @@ if TYPE_CHECKING:
     from flows.provider.prices import OwnPrices
 
 BY = "model"
+BY_ALL = "model, release, prompt, step, use_case, provider, day"
 SHOWN = 40  # groups and differences printed for a person; JSON has all
 
 
 def add_to(commands: Any) -> None:
     """Add the command and its verbs."""
     text = "say what was spent and for what, price a response body, hold the log against a bill"
-    parser = commands.add_parser("cost", help=text, description=f"{text.capitalize()}.")
+    parser = commands.add_parser("cost", help=text, description=output.sentence(text))
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=type(parser))
     _of(_add(verbs, "of", "price one response body", of))
-    _show(_add(verbs, "show", "sum the calls log by model, release, prompt, step, use_case, provider or day", show))
+    _show(_add(verbs, "show", f"sum the calls log by {BY_ALL}, with the cost of an answer and of a document", show))
     bill = _add(verbs, "reconcile", "compare the log with a provider's bill, to the cent", reconcile)
     bill.add_argument(
         "bill",
         metavar="BILL",
-        help="CSV: an amount (cost_usd), and any of day, model, provider; or a cost export's JSON",
+        help="CSV: an amount (cost_usd), and any of day or month, model, provider; or a cost export's JSON",
     )
     prices = _add(verbs, "prices", "turn a history of price changes into own dated prices", prices_from)
     prices.add_argument("history", metavar="FILE", help="CSV or Parquet: snapshot_date, model, …_cost_per_mtok")
@@ -39,7 +40,7 @@ def add_to(commands: Any) -> None:
 
 
 def _add(verbs: Any, name: str, text: str, handler: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=output.sentence(text))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=handler)
     return parser
@@ -56,9 +57,9 @@ def _of(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", default=BY, metavar="LIST", help="dimensions, separated by commas (default: model)")
-    parser.add_argument("--since", type=date.fromisoformat, metavar="DATE", help="first UTC day")
-    parser.add_argument("--until", type=date.fromisoformat, metavar="DATE", help="last UTC day")
+    parser.add_argument("--by", default=BY, metavar="LIST", help=f"any of {BY_ALL}, with commas (default: {BY})")
+    parser.add_argument("--since", type=output.utc_day, metavar="DATE", help="first UTC day")
+    parser.add_argument("--until", type=output.utc_day, metavar="DATE", help="last UTC day")
 
 
 def of(options: argparse.Namespace) -> int:
@@ -141,8 +142,7 @@ def _show_text(found: Any, by: list[str]) -> None:
         output.line(f"  … and {len(groups) - SHOWN} more; --json has all")
     output.table([("total", _line(found.total))])
     units = {"answer": "per_answer_usd", "accepted answer": "per_accepted_answer_usd", "document": "per_document_usd"}
-    known = [(f"per {name}", f"${found.units[key]:.6f}") for name, key in units.items() if found.units[key] is not None]
-    output.table(known)
+    output.table([(f"per {name}", _unit(found.units[key])) for name, key in units.items()])
     for row in found.outliers:
         times = f"{row['times']:,} times its price" if row["times"] else "far beyond its model's median"
         output.line(f"  outlier, in the total but in no mean: call {row['call_id']} ${row['cost_usd']} ({times})")
@@ -153,7 +153,13 @@ def _show_text(found: Any, by: list[str]) -> None:
         output.line(f"  not in the total: {row['cost']} {name} of {row['calls']} call(s)")
 
 
+def _unit(cost: float | None) -> str:
+    return "unknown" if cost is None else f"${cost:.6f}"
+
+
 def _line(row: dict[str, Any]) -> str:
+    if not row["calls"]:
+        return "no calls"
     cost = "unpriced" if row["cost_usd"] is None else f"${row['cost_usd']:,.6f}"
     unpriced = f", {row['unpriced_calls']:,} unpriced" if row["unpriced_calls"] else ""
     outliers = f", {row['outlier_calls']} outlier(s) of ${row['outlier_usd']:,.2f}" if row["outlier_calls"] else ""
@@ -174,6 +180,8 @@ def reconcile(options: argparse.Namespace) -> int:
     rows = [*found["rows"]] if len(found["rows"]) <= SHOWN else [r for r in found["rows"] if r["reason"] != "agrees"]
     lines = [(" / ".join(row[key] for key in found["keys"]) or "all", _bill_line(row)) for row in rows[:SHOWN]]
     _print(options, found, [*lines, ("total", _bill_line(found["total"]))])
+    if not options.json and (other := found["other_currency_rows"]):
+        output.line(f"  not compared: {other} line(s) of the bill in another currency than USD")
     return 0 if found["agrees"] else 1
 
 

@@ -23,7 +23,7 @@ from flows.core.settings import load_settings
 def add_to(commands: Any) -> None:
     """Add the command."""
     text = "run the whole DAG, or a part of it; only what changed is done again"
-    parser = commands.add_parser("run", help=text, description=f"{text.capitalize()}.")
+    parser = commands.add_parser("run", help=text, description=output.sentence(text))
     parser.add_argument("--stages", metavar="A,B,…", help=f"only these stages, in DAG order; of {', '.join(STAGES)}")
     parser.add_argument("--force", action="store_true", help="do the work even when nothing changed")
     parser.add_argument("--max-usd", type=float, metavar="USD", help="stop before the run spends more than this in all")

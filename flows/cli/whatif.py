@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flows.cli import output
@@ -47,12 +47,12 @@ def add_to(verbs: Any) -> None:
 
 
 def _add(verbs: Any, name: str, text: str, handler: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=output.sentence(text))
     parser.add_argument("--use-case", default="", metavar="LIST", help="only these use cases (default: all)")
-    parser.add_argument("--since", type=date.fromisoformat, metavar="DATE", help="first UTC day")
-    parser.add_argument("--until", type=date.fromisoformat, metavar="DATE", help="last UTC day")
+    parser.add_argument("--since", type=output.utc_day, metavar="DATE", help="first UTC day")
+    parser.add_argument("--until", type=output.utc_day, metavar="DATE", help="last UTC day")
     parser.add_argument(
-        "--at", type=date.fromisoformat, metavar="DATE", help="day whose prices hold (default: the last logged)"
+        "--at", type=output.utc_day, metavar="DATE", help="day whose prices hold (default: the last logged)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=handler)

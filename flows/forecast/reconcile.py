@@ -1,12 +1,13 @@
 """Hold the calls log against a provider's bill, to the cent, and say where and why they differ.
 
-A bill is a table with an amount and any of day, model, provider; those columns are the key on which both sides are
-summed in decimal. Both are rounded only in the end, half a cent away from zero, as invoices are.
+A bill is a table with an amount and any of day (or month), model, provider; those columns are the key on which both
+sides are summed in decimal. Both are rounded only in the end, half a cent away from zero, as invoices are.
 """
 
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CENT = Decimal("0.01")
+TIMES = {"day": 10, "month": 7}  # so many characters of an ISO date
 NAMES = {
     "day": ("day", "date", "ds", "ChargePeriodStart", "start_time_iso", "usage_date"),
+    "month": ("month", "billing_month"),
     "model": ("model", "line_item", "SkuId", "ResourceName"),
     "provider": ("provider", "ProviderName"),
     "amount": ("cost_usd", "amount_usd", "amount", "amount_value", "cost", "usd", "BilledCost"),
@@ -44,7 +47,7 @@ def read_bill(path: Path) -> Bill:
 
     Raises:
         InputError: The file cannot be read or holds no row.
-        ContractError: It has no amount, or some amount is no number; names the lines.
+        ContractError: It has no amount in USD, or some amount is no number or some day no date; names the lines.
     """
     rows, header = _exported(path) if path.suffix.lower() in (".json", ".jsonl") else _csv(path)
     columns = {part: next((name for name in names if name in header), None) for part, names in NAMES.items()}
@@ -52,7 +55,8 @@ def read_bill(path: Path) -> Bill:
         raise ContractError(f"{path.name!r} names no amount. Its header needs one of {', '.join(NAMES['amount'])}.")
     if not rows:
         raise InputError(f"{path.name!r} holds no row. Export the bill again.")
-    keys = tuple(part for part in ("day", "provider", "model") if columns[part])
+    when = "day" if columns["day"] else "month"
+    keys = tuple(part for part in (when, "provider", "model") if columns[part])
     return _sum(path, rows, columns, keys)
 
 
@@ -82,7 +86,7 @@ def _exported(path: Path) -> tuple[list[dict[str, str]], list[str]]:
 
 def _sum(path: Path, rows: Sequence[Mapping[str, str]], columns: Mapping[str, Any], keys: tuple[str, ...]) -> Bill:
     amounts: dict[Key, Decimal] = {}
-    wrong, other = [], 0
+    wrong, undated, other = [], [], 0
     for line, row in enumerate(rows, start=2):
         if columns["currency"] and (row[columns["currency"]] or "USD").strip().upper() != "USD":
             other += 1
@@ -95,25 +99,39 @@ def _sum(path: Path, rows: Sequence[Mapping[str, str]], columns: Mapping[str, An
             wrong.append(line)
             continue
         key = tuple(_part(part, row[columns[part]] or "") for part in keys)
+        if "" in key:
+            undated.append(line)
         amounts[key] = amounts.get(key, Decimal(0)) + amount
-    if wrong:
-        shown = ", ".join(map(str, wrong[:3]))
-        raise ContractError(f"{path.name!r} has {len(wrong)} amount(s) that are no number (line {shown}). Mend them.")
+    for bad, name in ((wrong, "amount(s) that are no number"), (undated, "day(s) or month(s) that are no ISO date")):
+        if bad:
+            shown = ", ".join(map(str, bad[:3]))
+            raise ContractError(f"{path.name!r} has {len(bad)} {name} (line {shown}). Mend them.")
+    if not amounts:
+        raise ContractError(f"{path.name!r} has no amount in USD: {other} line(s) in another currency. Convert them.")
     return Bill(keys, amounts, other)
 
 
 def _part(part: str, text: str) -> str:
-    if part == "day":
-        return text.strip()[:10]
+    if part in TIMES:
+        return _time(text.strip()[: TIMES[part]])
     return text.split(",")[0].strip() or NOBODY  # `gpt-4o, input` is a line of gpt-4o
+
+
+def _time(text: str) -> str:
+    """Return a day or month as it is, or nothing when it is none."""
+    try:
+        date.fromisoformat(text if len(text) > TIMES["month"] else f"{text}-01")
+    except ValueError:
+        return ""
+    return text
 
 
 def reconcile(calls: "pd.DataFrame", bill: Bill) -> dict[str, Any]:
     """Compare the log with a bill.
 
     Args:
-        calls: By the calls contract; on a bill with days, only calls of its first to its last day count. Imported
-            lines of bills are no calls and are left out.
+        calls: By the calls contract; on a bill with days (months), only calls of its first to its last one count.
+            Imported lines of bills are no calls and are left out.
         bill: The bill.
 
     Returns:
@@ -147,10 +165,11 @@ def _difference(billed: Decimal, logged: Decimal) -> dict[str, str]:
 
 
 def _logged(calls: "pd.DataFrame", bill: Bill) -> tuple[dict[Key, Decimal], dict[Key, int]]:
-    keyed = calls.assign(day=calls["started_at"].dt.strftime("%Y-%m-%d"), model=_billed_names(calls, bill))
-    if "day" in bill.keys:
-        days = [key[0] for key in bill.amounts]
-        keyed = keyed[(keyed["day"] >= min(days)) & (keyed["day"] <= max(days))]
+    day = calls["started_at"].dt.strftime("%Y-%m-%d")
+    keyed = calls.assign(day=day, month=day.str[: TIMES["month"]], model=_billed_names(calls, bill))
+    if bill.keys[:1] in (("day",), ("month",)):
+        times = [key[0] for key in bill.amounts]
+        keyed = keyed[keyed[bill.keys[0]].between(min(times), max(times))]
     groups = keyed.groupby(list(bill.keys)) if bill.keys else [((), keyed)]
     logged: dict[Key, Decimal] = {}
     unpriced: dict[Key, int] = {}

@@ -94,3 +94,28 @@ def test_a_history_of_prices_becomes_own_prices(project, tmp_path, capsys):
 
     rows = yaml.safe_load(project.data("prices", "history.yaml").read_text())["prices"]
     assert [(row["token_type"], row["usd_per_mtok"]) for row in rows] == [("input", 2.0), ("output", 8.0)]
+
+
+def test_what_no_call_says_is_unknown_and_not_left_out(spent, capsys):
+    lines = run(capsys, "--project", spent.root, "cost", "show").out.splitlines()
+
+    assert [line.split()[-1] for line in lines if line.startswith("  per ")] == ["$0.250000", "unknown", "unknown"]
+
+
+def test_rows_of_another_currency_are_named_beside_the_bill(spent, tmp_path, capsys):
+    (tmp_path / "bill.csv").write_text("month,cost_usd,currency\n2026-11,0.75,USD\n2026-11,3,EUR\n")
+
+    out = run(capsys, "--project", spent.root, "cost", "reconcile", tmp_path / "bill.csv").out
+
+    assert "not compared: 1 line(s)" in out
+
+
+def test_a_day_that_is_none_is_refused_with_an_example(spent, capsys):
+    assert "written like 2026-11-01" in run(capsys, "cost", "show", "--since", "2026-13-01", code=2).err
+
+
+def test_names_keep_their_capitals_in_the_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["cost", "export", "--help"])
+
+    assert "an OpenTelemetry collector" in " ".join(capsys.readouterr().out.split())

@@ -135,6 +135,12 @@ def test_calls_outside_the_bills_days_are_not_compared(make_calls, noons, bill):
     assert reconcile(make_calls(noons(9), cost_usd=0.5), bill("day,cost_usd\n2026-06-03,0.5\n"))["agrees"]
 
 
+def test_a_bill_by_month_is_held_against_those_months(make_calls, noons, bill):
+    found = reconcile(make_calls(noons(61), cost_usd=0.5), bill("month,cost_usd\n2026-06,15.00\n"))
+
+    assert (found["keys"], found["total"]["logged_usd"], found["agrees"]) == (["month"], "15.00", True)
+
+
 def test_a_model_is_found_under_the_name_that_bills(make_calls, noons, bill):
     calls = make_calls(noons(1), model="gpt-4.1", response_model="gpt-4.1-2025-04-14", cost_usd=0.5)
 
@@ -153,7 +159,14 @@ def test_thousands_of_fractions_of_a_cent_are_summed_before_they_are_rounded(mak
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("day,what\n", "names no amount"), ('day,cost_usd\n2026-06-01,"1,50"\n', "line 2")]
+    ("text", "said"),
+    [
+        ("day,what\n", "names no amount"),
+        ('day,cost_usd\n2026-06-01,"1,50"\n', "line 2"),
+        ("day,cost_usd\n06/01/2026,1\n", "no ISO date .line 2"),
+        ("month,cost_usd\n2026-06,1\n2026-13,1\n", "no ISO date .line 3"),
+        ("day,cost_usd,currency\n2026-06-01,1,EUR\n", "no amount in USD: 1 line"),
+    ],
 )
 def test_a_bill_that_cannot_be_read_is_refused(bill, text, said):
     with pytest.raises(ContractError, match=said):
