@@ -141,8 +141,8 @@ def _show_text(found: Any, by: list[str]) -> None:
     if len(groups) > SHOWN:
         output.line(f"  … and {len(groups) - SHOWN} more; --json has all")
     output.table([("total", _line(found.total))])
-    units = {"answer": "per_answer_usd", "accepted answer": "per_accepted_answer_usd", "document": "per_document_usd"}
-    output.table([(f"per {name}", _unit(found.units[key])) for name, key in units.items()])
+    names = ("answer", "accepted answer", "document")
+    output.table([(f"per {name}", _unit(name.replace(" ", "_"), found.units)) for name in names])
     for row in found.outliers:
         times = f"{row['times']:,} times its price" if row["times"] else "far beyond its model's median"
         output.line(f"  outlier, in the total but in no mean: call {row['call_id']} ${row['cost_usd']} ({times})")
@@ -153,8 +153,10 @@ def _show_text(found: Any, by: list[str]) -> None:
         output.line(f"  not in the total: {row['cost']} {name} of {row['calls']} call(s)")
 
 
-def _unit(cost: float | None) -> str:
-    return "unknown" if cost is None else f"${cost:.6f}"
+def _unit(name: str, units: dict[str, Any]) -> str:
+    cost, count = units[f"per_{name}_usd"], units[f"{name}s"]
+    counted = "nothing says how many" if count is None else f"{count:,} counted"
+    return f"{'unknown' if cost is None else f'${cost:.6f}'}, {counted}"
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -202,7 +204,10 @@ def prices_from(options: argparse.Namespace) -> int:
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, parse_dates=["snapshot_date"])
     except (OSError, ValueError) as error:
-        raise InputError(f"{path.name!r} is no readable price history ({type(error).__name__}).") from None
+        raise InputError(
+            f"{path.name!r} is no readable price history ({type(error).__name__}). "
+            "Give CSV or Parquet with snapshot_date, model and columns such as input_cost_per_mtok."
+        ) from None
     rows = [entry.model_dump(mode="json", exclude_none=True) for entry in from_changes(table, source=options.source)]
     write_text(project.data("prices", "history.yaml"), yaml.safe_dump({"prices": rows}, sort_keys=False))
     _own(options)  # overlaps with other files are named at once

@@ -60,6 +60,8 @@ def _limit(project_dir: str, max_usd: float | None) -> float | None:
 
 def _fits(total: Estimate, limit: float | None) -> list[str]:
     """Say when the limit could stop the run."""
+    if limit is not None and total.usd is None:
+        return ["a model has no known price: no limit holds for it, and it is refused without provider.allow_unpriced"]
     if limit is None or total.usd is None or total.usd.high <= limit:
         return []
     sure = "is" if total.usd.low > limit else "may be"

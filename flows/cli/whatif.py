@@ -130,8 +130,18 @@ def break_even(options: argparse.Namespace) -> int:
     if options.json:
         output.line(json.dumps(values, indent=2, allow_nan=False))
     else:
-        output.table([(name, "never" if value is None else f"{value:,.8g}") for name, value in values.items()])
+        output.table(_in_words(values, options.horizon))
     return 0
+
+
+def _in_words(values: dict[str, float | None], horizon: int) -> list[tuple[str, str]]:
+    """Return the lines for a person; None = it never pays."""
+    money = {"a request now": "few_shot_usd", "a tuned request": "tuned_usd", "saved a request": "saving_usd"}
+    requests, days = values["requests"], values["days"]
+    pays = "never" if requests is None else f"after {requests:,.0f} requests"
+    pays += "" if days is None else f", {days:,.1f} days at {values['requests_per_day']:,.1f} requests a day"
+    lines = [(name, f"${values[key]:,.8f}") for name, key in money.items()]
+    return [*lines, ("pays", pays), (f"gain in {horizon} days", f"${values['expected_usd']:,.2f}")]
 
 
 def _training(options: argparse.Namespace, price_of: Any, when: datetime) -> float:

@@ -107,8 +107,9 @@ def _text(found: dict[str, Any]) -> str:
         lines.append(f"  {level} %: {_amount(total[f'lower_{level}'])} to {_amount(total[f'upper_{level}'])}{past}")
     budget = found["budget"]
     if budget and budget["p_exceed"] is not None:
-        dates = ", ".join(f"{name[6:]} {budget[name] or 'later'}" for name in ("date_p10", "date_p50", "date_p90"))
-        lines.append(f"  budget {_amount(budget['usd'])}: exceeded with odds {budget['p_exceed']:.0%} ({dates})")
+        dates = [f"{budget[f'date_p{odds}']} at {odds} %" for odds in (10, 50, 90) if budget[f"date_p{odds}"]]
+        when = ", ".join(dates) or "not within the horizon"
+        lines.append(f"  budget {_amount(budget['usd'])}: exceeded with odds {budget['p_exceed']:.0%}; {when}")
     sums = {name: [row["mean"] for row in rows if row["mean"] is not None] for name, rows in found["series"].items()}
     largest = sorted(sums, key=lambda name: (-sum(sums[name]), name))
     lines += [f"  {name}: {_amount(sum(sums[name])) if sums[name] else 'unpriced'}" for name in largest[:SHOWN]]

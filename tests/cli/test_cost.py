@@ -99,7 +99,11 @@ def test_a_history_of_prices_becomes_own_prices(project, tmp_path, capsys):
 def test_what_no_call_says_is_unknown_and_not_left_out(spent, capsys):
     lines = run(capsys, "--project", spent.root, "cost", "show").out.splitlines()
 
-    assert [line.split()[-1] for line in lines if line.startswith("  per ")] == ["$0.250000", "unknown", "unknown"]
+    assert [" ".join(line.split()) for line in lines if line.startswith("  per ")] == [
+        "per answer $0.250000, 3 counted",
+        "per accepted answer unknown, nothing says how many",
+        "per document unknown, nothing says how many",
+    ]
 
 
 def test_rows_of_another_currency_are_named_beside_the_bill(spent, tmp_path, capsys):

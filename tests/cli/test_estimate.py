@@ -125,6 +125,8 @@ def test_another_embedding_model_is_estimated_before_it_is_allowed(hosted, capsy
     assert found["embed"]["calls"]["expected"] > 3
     assert "re_embed" in found["embed"]["notes"][0]
     assert "of another model" in found["evaluate"]["notes"][-1]
+    assert main(["--project", str(project.root), "embed", "--estimate"]) == 0
+    assert "no limit holds for it" in capsys.readouterr().out
     assert (run(project, "--stages", "embed"), len(fake.requests) - sent) == (2, 1)
 
 

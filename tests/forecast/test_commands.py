@@ -215,6 +215,8 @@ def test_without_json_a_person_can_read_it(tmp_path, capsys):
 
     assert main(["forecast", "--usage", str(path), "--budget-usd", "1000"]) == 0
     assert "exceeded with odds 100%" in capsys.readouterr().out
+    assert main(["forecast", "--usage", str(path), "--budget-usd", "1e9"]) == 0
+    assert "odds 0%; not within the horizon" in capsys.readouterr().out
 
 
 def test_options_of_the_tool_need_a_usage_table(capsys):

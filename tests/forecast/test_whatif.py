@@ -186,6 +186,8 @@ def test_fine_tuning_is_held_against_the_cached_price_of_the_examples(logged, ca
     assert found["saving_usd"] == pytest.approx(800 * 0.1 / 1e6)  # at the full price it would seem four times that
     assert found["requests"] == pytest.approx(8 / found["saving_usd"])
     assert found["days"] == pytest.approx(found["requests"])
+    assert main([*logged, "break-even", *words[:-1], "--training-usd", "8"]) == 0
+    assert "after 100,000 requests, 100,000.0 days at 1.0 requests a day" in capsys.readouterr().out
 
 
 def test_training_is_paid_at_its_own_price(logged, project, capsys):
