@@ -220,5 +220,5 @@ def show_judge(options: argparse.Namespace) -> int:
 
 def _known(agreement: Mapping[str, Any]) -> str:
     kappa, bias = agreement["kappa"]["estimate"], agreement["bias"]["estimate"]
-    shown = "undefined" if kappa is None else f"{kappa:.2f}"
+    shown = "undefined" if kappa is None else f"{round(kappa, 2) + 0.0:.2f}"  # no -0.00
     return f"kappa {shown} on {agreement['labels']} labels, bias {bias:+.2f}"

@@ -1,7 +1,7 @@
 """Say what the gate found so that it can be repeated in a meeting: one paragraph and a table.
 
-Differences are printed so that above zero is better: in points (hundredths) for scores in 0..1, in
-percent for totals compared as a ratio, in the metric's own units otherwise.
+Differences are oriented so that above zero is better, and sentences say "better" or "worse": in points
+(hundredths) for scores in 0..1, in percent for totals compared as a ratio, in the metric's own units otherwise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ HEADER = (
     "verdict",
     "baseline",
     "candidate",
-    "change",
+    "change (+ is better)",
     "between",
     "tolerated",
     "questions",
@@ -94,10 +94,19 @@ def reason(name: str, metric: MetricVerdict, spec: MetricSpec) -> str:
 
 
 def interval(metric: MetricVerdict, spec: MetricSpec) -> str:
-    """Return `change -1.2 points, between -3.0 points and +0.6 points`."""
+    """Return `1.2 points worse, between 3.0 points worse and 0.6 points better`, for less can be better too."""
     effect = metric.effect
-    low, mid, high = (size(value, spec) for value in (effect.lower, effect.effect, effect.upper))
-    return f"change {mid}, between {low} and {high}"
+    low, mid, high = (_told(value, spec) for value in (effect.lower, effect.effect, effect.upper))
+    return f"{mid}, between {low} and {high}"
+
+
+def _told(value: float, spec: MetricSpec) -> str:
+    if not isfinite(value):
+        return "unknown"
+    shown = size(value, spec).lstrip("+-")
+    if shown == size(0.0, spec, signed=False):
+        return "unchanged"
+    return f"{shown} {'better' if value > 0 else 'worse'}"
 
 
 def _passed(found: Comparison) -> str:

@@ -137,8 +137,9 @@ def calibrate_recorded(
     labels = read_labels(columns, path.name, None)
     said = _recorded(items, read_recorded(scores), scores.name)
     labels = np.concatenate([labels, np.full(len(said) - len(labels), np.nan)])
-    rated = _comparable(_rated(said, labels, None), cut, path.name)
+    rated = _rated(said, labels, None)
     _require_scores(name, rated, said)
+    rated = _comparable(rated, cut, path.name)
     return hold(
         name, {RECORDED: sha256_file(scores)}, rated, said, labels_sha256=sha256_file(path),
         params=EvaluateParams.load(project), day=clock().date().isoformat(),

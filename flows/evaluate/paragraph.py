@@ -23,7 +23,7 @@ WHY = {
     "not_measured": "it could not be measured, and a guardrail asks for it",
     "too_many_missing": "too many answers are missing",
     "few_documents": "the questions are about too few documents",
-    "review_overdue": "the review of its guardrail is long overdue",
+    "review_overdue": "its review is long overdue; look at its limits, then set a new review_by in params.yaml",
     "fail_not_confirmed": "it looks worse, but not beyond what many metrics show by chance",
     "smoke_failed": "too few of the first answers could be used, so nothing more was asked",
 }
@@ -88,7 +88,7 @@ def _reason(name: str, verdict: MetricVerdict, params: EvaluateParams) -> str:
     metric, _, side = name.partition(":")
     explained = next((WHY[flag] for flag in verdict.flags if flag in WHY), "")
     if verdict.verdict == "invalid" or {"few_documents", "smoke_failed"} & set(verdict.flags):
-        return f"{_called(name)}: {explained}."
+        return f"{_called(name).replace('the ', 'The ', 1)}: {explained}."
     if side:
         known = "shown to be broken" if verdict.verdict == "fail" else "not shown to hold"
         return f"The guardrail of {metric} is {known}: {_beside_limit(name, verdict.effect, params)}."

@@ -57,7 +57,7 @@ def add_to(verbs: Any) -> None:
 
 
 def _add(verbs: Any, name: str, text: str, handler: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     parser.set_defaults(handler=handler)
     return parser
 
@@ -71,7 +71,10 @@ def show_status(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write the stored questions; other tools get only those that hold."""
     path = Path(options.file)
-    to: Format = options.format or ("csv" if path.suffix.lower() == ".csv" else "jsonl")
+    named: Format = "csv" if path.suffix.lower() == ".csv" else "jsonl"
+    to: Format = options.format or named
+    if named == "csv" and to != "csv":
+        raise UsageError(f"{to} is written as JSON lines, and {path.name!r} is named as CSV. Name the file .jsonl.")
     project = Project.open(options.project)
     table = stage.stored_questions(project) if options.split == "gate" else stage.training_questions(project)
     if table.empty:

@@ -179,8 +179,18 @@ def test_the_paragraph_says_what_was_found_and_how_sure():
 
     assert "b.csv against a.csv: the candidate fails: it is shown to be worse." in said
     assert "80 questions about 20 document(s)" in said
-    assert "m is shown to be worse: change -12.5 points, between" in said
+    assert "m is shown to be worse: 12.5 points worse, between" in said
     assert "tolerated loss 5.0 points" in said
+
+
+def test_the_paragraph_never_tells_a_dearer_candidate_by_a_minus_sign():
+    before, after = scores("a.csv", m=1.0), scores("b.csv", m=1.02)
+    said = paragraph(("a.csv", "b.csv"), compare(before, after, config(m=DOLLARS)))
+
+    assert "closest is m, 2.0% worse, between" in said
+    assert "-2.0%" not in said
+    same = paragraph(("a.csv", "b.csv"), compare(before, before, config(m=DOLLARS)))
+    assert "closest is m, unchanged, between unchanged and unchanged" in same
 
 
 @pytest.mark.parametrize("level", [1.0, 0.0, 0.5])

@@ -231,6 +231,12 @@ def test_scores_of_other_questions_are_no_scores(judge_world, capsys):
     assert "scores none of the labelled answers" in capsys.readouterr().err
 
 
+def test_a_file_of_empty_scores_is_refused_with_its_remedy(judge_world, capsys):
+    files = recorded(judge_world.project.root, [1, 0], ["", ""])
+    assert run(judge_world, "calibrate", files[0], "--judge", "j", "--scores", files[1]) == 65
+    assert "scored 0 labelled answers (judge_recorded_none 2 times)" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_list_and_show_say_what_each_judge_may(judge_world, labels, capsys):
     run(judge_world, "calibrate", labels, "--judge", "correctness")

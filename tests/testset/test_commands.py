@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from flows.core.contracts import DOCUMENTS, QUESTIONS
-from flows.core.errors import ContractError, InputError
+from flows.core.errors import ContractError, InputError, UsageError
 from flows.core.tables import read_table, write_table
 from flows.testset import commands, stage
 
@@ -94,6 +94,13 @@ def test_other_tools_find_their_own_field_names(llmops, zoo_project, tmp_path):
         llmops("export", tmp_path / "out.jsonl", "--format", form)
         for line in (tmp_path / "out.jsonl").read_text().splitlines():
             assert names == set(json.loads(line)) - {"assert"}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "raget", "ragas", "promptfoo"])
+def test_json_lines_are_not_written_under_the_name_of_a_csv(llmops, zoo_project, tmp_path, form):
+    with pytest.raises(UsageError, match=r"Name the file \.jsonl"):
+        llmops("export", tmp_path / "q.csv", "--format", form)
+    assert not (tmp_path / "q.csv").exists()
 
 
 def test_an_imported_question_is_anchored_in_the_sentence_that_answers_it(llmops, questions, put):
