@@ -4,6 +4,7 @@ sacrebleu (Post 2018, arXiv:1804.08771) and Google's rouge-score, scaled to 0 â€
 answer in other words scores low, so they inform, for comparison with other tools' numbers.
 """
 
+import sys
 from functools import cache, lru_cache
 from typing import Any
 
@@ -48,8 +49,11 @@ def _metric(name: str) -> Any:
 
 @cache
 def _rouge() -> Any:
+    from absl import logging
     from rouge_score import rouge_scorer, tokenizers
 
+    # absl takes hold of whatever sys.stderr is now, and closes it when somebody sets logging up anew
+    logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
     tokens = tokenizers.DefaultTokenizer(use_stemmer=True)
     tokens.tokenize = lru_cache(maxsize=4096)(tokens.tokenize)  # stemming takes most of the time
     return rouge_scorer.RougeScorer(["rougeL"], tokenizer=tokens)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -60,3 +62,18 @@ def test_a_target_may_bring_log_probabilities_and_only_possible_ones(value):
 def test_perplexity_is_measured_where_probabilities_are_known_and_never_made_up():
     assert perplexity(replace(GOOD, mean_logprob=-0.6931471805599453), PARAMS) == pytest.approx(2)
     assert perplexity(replace(GOOD, mean_logprob=None), PARAMS) == Unscored(NO_LOGPROBS)
+
+
+def test_setting_up_logging_anew_closes_no_stream_that_was_redirected():
+    program = """
+import io, logging.config, sys
+ours = io.StringIO()
+sys.stderr = ours
+from flows.evaluate.overlap import _rouge
+_rouge()
+sys.stderr = sys.__stderr__
+logging.config.dictConfig({"version": 1})
+print(ours.closed)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
