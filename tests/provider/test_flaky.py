@@ -147,7 +147,7 @@ def test_a_flapping_provider_is_outlasted(project, flaky, ask):
             rows = provider.chat([ask(f"question {i}") for i in range(200)])
         assert failures(rows) == []
         assert server.stats()["double_billed"] == 0
-        assert server.stats()["requests"] < 300
+        assert server.stats()["requests"] < 2 * 200  # less than twice what answers take
 
 
 def test_a_rate_limited_provider_is_never_pressed(project, flaky, ask):
