@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PRICE_MAX = 100_000.0  # USD per million tokens
 WIDE = "_usd_per_mtok"
 MODEL_COLUMNS = ("model", "token_type")
+BEFORE_MODEL = ("", "*/", "*:")  # nothing, a use case, a provider: a longer name that ends alike is another model
 
 
 def read_price_table(path: Path) -> "pd.DataFrame":
@@ -29,17 +30,20 @@ def read_price_table(path: Path) -> "pd.DataFrame":
     (`input_usd_per_mtok`, `output_usd_per_mtok`, …). Without `valid_from` a price has always held.
 
     Raises:
-        ContractError: A column is missing, a value is no price or no date, or a price stands twice; names the lines.
+        ContractError: A column is missing, a value is no price in USD or no date, or a price stands twice; names the
+            lines.
     """
     import pandas as pd
 
     aside = SetAside()
     table = read_rows(path, aside)
+    _refuse_other_currencies(path, table)
     if "valid_from" not in table.columns:
         table = table.assign(valid_from=table["ds"] if "ds" in table.columns else "1970-01-01")
     table = _by_token_type(table)
-    if "unique_id" not in table.columns and set(MODEL_COLUMNS) <= set(table.columns):
-        table = table.assign(unique_id="*" + table["model"] + "/" + table["token_type"])
+    by_model = "unique_id" not in table.columns and set(MODEL_COLUMNS) <= set(table.columns)
+    if by_model:
+        table = table.assign(unique_id=table["model"] + "/" + table["token_type"])
     missing = [name for name in PRICE_COLUMNS if name not in table.columns]
     if missing:
         raise ContractError(f"{path.name!r} lacks column(s) {missing}. Its columns are {', '.join(PRICE_COLUMNS)}.")
@@ -54,7 +58,21 @@ def read_price_table(path: Path) -> "pd.DataFrame":
         aside.add(reason, table["line"][mask].tolist())
     if aside.counts:
         raise ContractError(f"{path.name!r} has wrong prices: {'; '.join(aside.notes())}. Mend those lines.")
-    return pd.DataFrame({"unique_id": table["unique_id"], "valid_from": start, "usd_per_mtok": price})
+    found = pd.DataFrame({"unique_id": table["unique_id"], "valid_from": start, "usd_per_mtok": price})
+    names = [found.assign(unique_id=before + found["unique_id"]) for before in BEFORE_MODEL]
+    return pd.concat(names, ignore_index=True) if by_model else found
+
+
+def _refuse_other_currencies(path: Path, table: "pd.DataFrame") -> None:
+    if "currency" not in table.columns:
+        return
+    named = table["currency"].astype(str).str.strip().str.upper()
+    other = table["line"][~named.isin(["", "USD"])].tolist()
+    if other:
+        shown = ", ".join(map(str, other[:3]))
+        raise ContractError(
+            f"{path.name!r} has {len(other)} price(s) in another currency than USD (line {shown}). Convert them first."
+        )
 
 
 def _by_token_type(table: "pd.DataFrame") -> "pd.DataFrame":

@@ -166,6 +166,16 @@ def test_prices_of_models_may_stand_in_any_of_three_forms(ask, tmp_path, text):
     assert found["total"]["mean"] == pytest.approx(60.0)
 
 
+def test_a_model_whose_name_only_ends_like_a_priced_one_stays_unpriced(ask, tmp_path):
+    (tmp_path / "prices.csv").write_text("model,token_type,usd_per_mtok\nmini,input,3\n")
+    names = ("mini/input", "support/mini/input", "azure:mini/input", "gpt-4.1-mini/input")
+    lines = [line.replace(",a,", f",{name},") for name in names for line in amounts()]
+
+    found = ask([HEADER, *lines], "--prices", tmp_path / "prices.csv")
+
+    assert [rows[0]["mean"] is None for rows in map(found["series"].get, names)] == [False, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -174,6 +184,8 @@ def test_prices_of_models_may_stand_in_any_of_three_forms(ask, tmp_path, text):
         ("unique_id,usd_per_mtok\na,1\na,2\n", "second price"),
         ("unique_id,valid_from,usd_per_mtok\na,soon,1\n", "no date"),
         ("unique_id,usd_per_1k\na,1\n", "lacks column"),
+        ("unique_id,usd_per_mtok,currency\na,1,USD\nb,1,EUR\n", "currency than USD (line 3)"),
+        ("model,input_usd_per_mtok,currency\na,1,EUR\n", "currency than USD (line 2)"),
     ],
 )
 def test_a_wrong_price_is_refused(ask, tmp_path, text, said):
