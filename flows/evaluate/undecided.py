@@ -36,9 +36,8 @@ def evidence_for(
     record = looks or {}
     ahead = [Ahead(**item) for item in record.get("ahead", [])]
     known = known_of(found, scores, baseline, params, share=look.share if look else 1.0)
-    terms = Terms(
-        record.get("alpha_ahead", params.alpha), usd_per_call=cost_per_answer, tested=len(found.result.metrics)
-    )
+    alpha = record.get("alpha_ahead" if ahead else "alpha_total", params.alpha)
+    terms = Terms(alpha, usd_per_call=cost_per_answer, tested=len(found.result.metrics))
     return offer(known, terms, now=look, ahead=ahead)
 
 

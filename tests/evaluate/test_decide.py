@@ -248,6 +248,17 @@ def test_an_undecided_verdict_says_what_would_decide_it_and_at_what_price():
     assert json.loads(json.dumps(written, allow_nan=False)) == written
 
 
+def test_what_is_offered_after_the_last_look_rests_on_the_level_that_was_used():
+    before = np.tile([1.0, 1.0, 1.0, 0.0], 15)
+    after = before.copy()
+    after[[0, 1, 2, 4, 5, 6]], after[[3, 7, 11, 15, 19]] = 0.0, 1.0
+    scores, baseline = table(after), table(before, release=PRODUCTION)
+    found = verdict(scores, baseline)
+    looks = {"ahead": [], "alpha_total": 0.05, "alpha_ahead": 0.065}
+    offered = evidence_for(found, scores, baseline, params(), cost_per_answer=0.01, looks=looks)
+    assert "today's look was not planned and had 0.05," in offered.sentence()
+
+
 def test_an_undecided_guardrail_says_what_would_decide_it_also_with_nothing_in_production():
     scores = table(noisy(0.8))
     values = {"guardrails": {"correctness": RAIL | {"low": 0.8}}}
