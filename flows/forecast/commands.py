@@ -16,6 +16,8 @@ from flows.forecast.params import ForecastParams
 from flows.forecast.series import FloatArray, Usage
 
 SHOWN = 20  # series printed for a person
+TOKENS = "tokens: no model has a known price"
+ODDS = ("p_exceed", "date_p10", "date_p50", "date_p90")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +77,13 @@ def forecast_file(options: argparse.Namespace) -> dict[str, Any]:
         rates, unit = _library_rates(table, keys_of(usage.keys, params.events), params)
     else:
         rates, unit = frame.ones, "the unit of y"
-    found = frame.look(table, rates, budget_usd=options.budget_usd, params=params)
-    return found | {"unit": unit, "notes": [*usage.notes, *found["notes"]]}
+    budget = None if unit == TOKENS else options.budget_usd
+    found = frame.look(table, rates, budget_usd=budget, params=params)
+    notes = [*usage.notes, *found["notes"]]
+    if options.budget_usd is not None and unit == TOKENS:  # dollars are not held against tokens
+        found |= {"budget": {"usd": options.budget_usd} | dict.fromkeys(ODDS)}
+        notes.append("no model has a known price, so nothing is said of the budget. Give `--prices FILE`")
+    return found | {"unit": unit, "notes": notes}
 
 
 def _library_rates(table: Usage, keys: Any, params: ForecastParams) -> tuple[RatesOf, str]:
@@ -93,7 +100,7 @@ def _library_rates(table: Usage, keys: Any, params: ForecastParams) -> tuple[Rat
         return rates(names, keys, days, lambda key, when: price(key.provider, key.model, key.input_tokens, when))
 
     unpriced = bool(np.isnan(rates_of(table.ids, horizon_days(table, params.horizon_days))).all())
-    return (frame.ones, "tokens: no model has a known price") if unpriced else (rates_of, "USD")
+    return (frame.ones, TOKENS) if unpriced else (rates_of, "USD")
 
 
 def _text(found: dict[str, Any]) -> str:
@@ -108,8 +115,8 @@ def _text(found: dict[str, Any]) -> str:
     budget = found["budget"]
     if budget and budget["p_exceed"] is not None:
         dates = [f"{budget[f'date_p{odds}']} at {odds} %" for odds in (10, 50, 90) if budget[f"date_p{odds}"]]
-        when = ", ".join(dates) or "not within the horizon"
-        lines.append(f"  budget {_amount(budget['usd'])}: exceeded with odds {budget['p_exceed']:.0%}; {when}")
+        when = f", by {', '.join(dates)}" if dates else ""
+        lines.append(f"  budget {_amount(budget['usd'])}: exceeded with odds {budget['p_exceed']:.0%}{when}")
     sums = {name: [row["mean"] for row in rows if row["mean"] is not None] for name, rows in found["series"].items()}
     largest = sorted(sums, key=lambda name: (-sum(sums[name]), name))
     lines += [f"  {name}: {_amount(sum(sums[name])) if sums[name] else 'unpriced'}" for name in largest[:SHOWN]]

@@ -89,7 +89,7 @@ def _table(said: list[dict[str, Any]]) -> str:
 def _methods(backtest: dict[str, Any]) -> str:
     library = (backtest.get("library") or {}).get("totals", {})
     rows = []
-    for days, found in backtest.get("totals", {}).items():
+    for days, found in sorted(backtest.get("totals", {}).items(), key=lambda item: int(item[0])):
         model = library.get(days, {})
         rows.append([
             f"{days} days", found["origins"], *[share(found[f"wape_{name}"]) for name in PLAIN],

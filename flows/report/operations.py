@@ -104,8 +104,8 @@ def _parts(summary: dict[str, Any]) -> list[list[str]]:
 def _budget(summary: dict[str, Any], source: str) -> str:
     if summary["p_exceed"] is None:
         return page.card("budget", "none set", "forecast.budget_usd_per_month in params.yaml", source="")
-    dates = ", ".join(str(summary[f"date_p{level}"] or "later") for level in (10, 50, 90))
-    note = f"of exceeding {usd(summary['budget_usd'])}; dates at 10/50/90 %: {dates}"
+    dates = [f"{level} % by {summary[f'date_p{level}']}" for level in (10, 50, 90) if summary[f"date_p{level}"]]
+    note = f"of exceeding {usd(summary['budget_usd'])} in these days" + (f"; {', '.join(dates)}" if dates else "")
     return page.card("budget", share(summary["p_exceed"]), note, source=source)
 
 

@@ -166,6 +166,16 @@ def test_prices_of_models_may_stand_in_any_of_three_forms(ask, tmp_path, text):
     assert found["total"]["mean"] == pytest.approx(60.0)
 
 
+def test_dollars_are_not_held_against_tokens_without_a_price(ask):
+    days = pd.date_range("2026-06-01T12:00", periods=40)
+    calls = [f"{day.isoformat()}Z,gpt-99,1000,100" for day in days]
+
+    found = ask(["started_at,request_model,input_tokens,output_tokens", *calls], "--budget-usd", 5)
+
+    assert found["budget"] == {"usd": 5.0, "p_exceed": None, "date_p10": None, "date_p50": None, "date_p90": None}
+    assert "nothing is said of the budget" in found["notes"][-1]
+
+
 def test_a_model_whose_name_only_ends_like_a_priced_one_stays_unpriced(ask, tmp_path):
     (tmp_path / "prices.csv").write_text("model,token_type,usd_per_mtok\nmini,input,3\n")
     names = ("mini/input", "support/mini/input", "azure:mini/input", "gpt-4.1-mini/input")
@@ -226,9 +236,9 @@ def test_without_json_a_person_can_read_it(tmp_path, capsys):
     path.write_text("\n".join([HEADER, *amounts()]))
 
     assert main(["forecast", "--usage", str(path), "--budget-usd", "1000"]) == 0
-    assert "exceeded with odds 100%" in capsys.readouterr().out
+    assert "exceeded with odds 100%, by 2026-" in capsys.readouterr().out
     assert main(["forecast", "--usage", str(path), "--budget-usd", "1e9"]) == 0
-    assert "odds 0%; not within the horizon" in capsys.readouterr().out
+    assert "exceeded with odds 0%\n" in capsys.readouterr().out
 
 
 def test_options_of_the_tool_need_a_usage_table(capsys):

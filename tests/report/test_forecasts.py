@@ -46,6 +46,14 @@ def test_the_past_forecast_stands_beside_what_came_true_with_a_picture():
     assert "<td>78%</td><td>not measured</td>" in body
 
 
+def test_shorter_totals_come_first():
+    totals = {days: TOTALS["7"] for days in ("14", "28", "7")}
+
+    body = review(facts({"as_of": "2026-06-30", "a_while_ago": AGAIN, "totals": totals, "library": None}), SPENT).body
+
+    assert body.index(">7 days<") < body.index(">14 days<") < body.index(">28 days<")
+
+
 def test_what_was_said_is_judged_once_its_days_are_over_and_a_horizon_apart():
     lines = said("2026-05-20", "2026-06-01", "2026-06-10", "2026-06-12", "2026-06-20", "2026-06-25")
 
