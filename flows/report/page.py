@@ -44,7 +44,7 @@ class Section(NamedTuple):
 
 def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     """Return the whole page."""
-    links = "".join(f'<a href="#{item.anchor}">{escape(item.title)}</a>' for item in sections)
+    links = "\n".join(f'<a href="#{item.anchor}">{escape(item.title)}</a>' for item in sections)
     bodies = "".join(f'<h2 id="{item.anchor}">{escape(item.title)}</h2>\n{item.body}\n' for item in sections)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

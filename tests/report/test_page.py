@@ -53,6 +53,11 @@ def test_the_page_forbids_scripts_and_requests():
     assert "default-src 'none'" in page.render("t", "s", [])
 
 
+def test_links_to_sections_can_break_into_lines_on_a_narrow_screen():
+    sections = [Section("a", "A", ""), Section("b", "B", "")]
+    assert '<nav><a href="#a">A</a>\n<a href="#b">B</a></nav>' in page.render("t", "s", sections)
+
+
 def test_missing_is_not_zero():
     assert page.shown(None) == page.shown(float("nan")) == "not measured"
     assert page.shown(0.0) == "0"
