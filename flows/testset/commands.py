@@ -160,7 +160,7 @@ def _agreement(project: str, said: Mapping[str, Mapping[str, str]]) -> None:
         _say("no second person has labelled these questions yet")
         return
     if open_ones := review.disputed(said):
-        _say(f"{len(open_ones)} to talk about: {first_three(open_ones)}")
+        _say(f"{len(open_ones)} to talk about (--again labels them anew): {first_three(open_ones)}")
     stage.run(project, change=lambda _, stored: review.settled(stored, said))
     versions.record(project, "testset")
 
