@@ -32,9 +32,7 @@ class EmbedParams(Section):
         10, ge=1, le=100, description="Candidates per hit that IVF_SQ and IVF_RQ compare again by exact vectors."
     )
     probes_min: int = Field(20, ge=1, le=4_096, description="Cells a query looks into at first; doubled until recall.")
-    ef_min: int = Field(
-        40, ge=20, le=4_096, description="Width of the beam in a graph at first; doubled until recall."
-    )
+    ef_min: int = Field(40, ge=20, le=4_096, description="Width of the beam in a graph at first; doubled until recall.")
     segments_max: int = Field(8, ge=1, le=100, description="A vector index in more pieces is built anew.")
     fragments_max: int = Field(20, ge=1, le=10_000, description="A table in more pieces is compacted.")
     deleted_share_max: float = Field(0.1, ge=0, le=1, description="So is one with a larger share of deleted rows.")

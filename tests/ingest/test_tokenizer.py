@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 from flows.ingest.tokenizer import token_starts
 from flows.provider.local.minilm import load_tokenizer
 
-WORDS = st.sampled_from(
-    ["the", "Gate", "re-embedding", "don't", "naïve", "[SEP]", "二三", "x1", "🙂", "\t"]
-)
+WORDS = st.sampled_from(["the", "Gate", "re-embedding", "don't", "naïve", "[SEP]", "二三", "x1", "🙂", "\t"])
 TEXTS = st.lists(WORDS | st.text(max_size=6), max_size=12).flatmap(
     lambda parts: st.sampled_from([" ", "\n", "  \n"]).map(lambda gap: gap.join(parts))
 )
