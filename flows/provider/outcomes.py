@@ -19,6 +19,7 @@ from flows.core.ids import canonical_json
 
 Vectors = npt.NDArray[np.float32]
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)[-_][A-Za-z0-9*._-]{6,}|\bBearer\s+\S+")
+ROUNDING = 1e-6  # a length this near to 1 is that of a vector in float32 that was scaled before
 _DETAIL_CHARS = 300  # of a provider's message, so that an error stays readable
 
 
@@ -207,7 +208,7 @@ def _vector(value: Any) -> Vectors:
 
 
 def normalised(matrix: Vectors, tokens: Tokens | None = None) -> Vectors:
-    """Return the rows scaled to length 1.
+    """Return the rows scaled to length 1; scaling them again changes no bit, so a kept vector is the first one.
 
     Raises:
         UnusableAnswerError: A row is empty, not finite, or has length 0.
@@ -216,4 +217,5 @@ def normalised(matrix: Vectors, tokens: Tokens | None = None) -> Vectors:
     if not np.isfinite(norms).all() or not (norms > 0).all():
         bad = int(np.sum(~np.isfinite(norms) | ~(norms > 0)))
         raise UnusableAnswerError("bad_embedding", f"{bad} of {len(matrix)} vectors are zero or not finite", tokens)
+    norms[np.abs(norms - 1) < ROUNDING] = 1.0
     return np.asarray(matrix / norms[:, None], dtype=np.float32)

@@ -36,12 +36,14 @@ ALLOWED = {
 }  # fmt: skip
 POLICY_FLAGS = ("injection_suspected", "keyword_stuffing", "hidden_text", "active_content", "macros", "toxic_suspected")
 RUN = """
-import json, resource, sys
+import json, re, resource, sys
+from pathlib import Path
 from flows.ingest import stage
 counts = stage.run(sys.argv[1]).counts
 own, parsers = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 seconds = sum(usage.ru_utime + usage.ru_stime for usage in (own, parsers))
-megabytes = [usage.ru_maxrss // 1024 for usage in (own, parsers)]
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])  # ru_maxrss counts the parent's, too
+megabytes = [peak // 1024, parsers.ru_maxrss // 1024]
 print(json.dumps({"counts": counts, "processor_s": seconds, "peak_mb": megabytes}))
 """
 

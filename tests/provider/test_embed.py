@@ -9,6 +9,7 @@ from fake_openai import DIMS, Reply, vector
 from flows.core.calls import read_calls
 from flows.core.errors import BudgetError, ContractError, ProviderDownError, ProviderRefusedError
 from flows.provider.fingerprints import PROBES, probe_sha256
+from flows.provider.outcomes import normalised
 
 
 def unit(text):
@@ -40,6 +41,13 @@ def test_vectors_are_kept_and_modes_are_kept_apart(world):
         provider.embed(["a"], mode="query")
         assert (len(world.fake.requests), provider.usage.cached) == (2, 2)
     assert np.array_equal(first, again[::-1])
+
+
+def test_a_kept_vector_is_the_first_one_to_the_last_bit():
+    matrix = np.random.default_rng(0).normal(size=(2_000, 384)).astype(np.float32)
+    once = normalised(matrix)
+    assert np.array_equal(normalised(once), once)
+    assert np.allclose(np.linalg.norm(once.astype(np.float64), axis=1), 1.0, atol=1e-6)
 
 
 def test_vectors_in_another_order_are_put_right(world):
