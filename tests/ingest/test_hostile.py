@@ -42,7 +42,8 @@ from flows.ingest import stage
 counts = stage.run(sys.argv[1]).counts
 own, parsers = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 seconds = sum(usage.ru_utime + usage.ru_stime for usage in (own, parsers))
-peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])  # ru_maxrss counts the parent's, too
+# ru_maxrss would count the memory of the parent as it was at the fork
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 megabytes = [peak // 1024, parsers.ru_maxrss // 1024]
 print(json.dumps({"counts": counts, "processor_s": seconds, "peak_mb": megabytes}))
 """
