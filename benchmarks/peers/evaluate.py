@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 CONCURRENCY = 32
 MODEL, WORD = "bench", "sky"
-Work = Callable[[str, list[str]], int]
+Work = Callable[[list[str]], int]
 
 
 def inspect_ai(url: str) -> Work:
@@ -23,7 +23,7 @@ def inspect_ai(url: str) -> Work:
     from inspect_ai.scorer import includes
     from inspect_ai.solver import generate
 
-    def work(_: str, questions: list[str]) -> int:
+    def work(questions: list[str]) -> int:
         task = Task(
             dataset=MemoryDataset([Sample(input=text, target=WORD) for text in questions]),
             solver=generate(),
@@ -49,7 +49,7 @@ def deepeval(url: str) -> Work:
         threshold, async_mode, include_reason = 0.5, True, False
 
         def measure(self, test_case: LLMTestCase) -> float:
-            raise NotImplementedError("the run is asynchronous")
+            return asyncio.run(self.a_measure(test_case))
 
         async def a_measure(self, test_case: LLMTestCase, *_args: object, **_kwargs: object) -> float:
             text = await asked(client, test_case.input)
@@ -59,7 +59,7 @@ def deepeval(url: str) -> Work:
         def is_successful(self) -> bool:
             return self.success
 
-    def work(_: str, questions: list[str]) -> int:
+    def work(questions: list[str]) -> int:
         cases = [LLMTestCase(input=text, actual_output="") for text in questions]
         result = evaluate(
             cases,
@@ -86,7 +86,7 @@ def ragas(url: str) -> Work:
             text = await asked(client, row["question"])
         return {**row, "answer": text, "score": float(WORD in text)}
 
-    def work(_: str, questions: list[str]) -> int:
+    def work(questions: list[str]) -> int:
         data = Dataset(name="bench", backend="inmemory", data=[{"question": text} for text in questions])
         return len(list(asyncio.run(one.arun(data, name="bench"))))
 
@@ -107,7 +107,7 @@ def openai_loop(url: str) -> Work:
 
             return await asyncio.gather(*map(one, questions))
 
-    return lambda _, questions: sum(WORD in text for text in asyncio.run(all_of(questions))) and len(questions)
+    return lambda questions: sum(WORD in text for text in asyncio.run(all_of(questions)))
 
 
 async def asked(client: object, question: str) -> str:
@@ -124,7 +124,7 @@ def main(peer: str, url: str, questions: str) -> None:
     texts = [f"Question {number}: is the sky blue?" for number in range(int(questions))]
     work = PEERS[peer](url)
     loaded, wall, cpu = time.process_time(), time.perf_counter(), time.process_time()
-    done = work(url, texts)
+    done = work(texts)
     taken = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "loaded": loaded, "rows": done}
     print(json.dumps(taken))
 

@@ -1,7 +1,6 @@
 """A whole run is estimated, spent and resumed against a priced hosted server that counts tokens as OpenAI does."""
 
 import importlib
-import importlib.util
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from flows.cli.estimate import estimates
 from flows.cli.main import main
 from flows.core.calls import read_calls
 from flows.core.project import STAGES, Project
+from tests.provider.fake_openai import FakeOpenAI
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = {
@@ -25,16 +25,6 @@ PARAMS = {
     "evaluate": {"guardrails": {}},
 }
 ASKING = ("ingest", "embed", "testset", "evaluate")
-
-
-def fake_openai():
-    """Import the fake by its path: tests are no package."""
-    path = ROOT / "tests" / "provider" / "fake_openai.py"
-    spec = importlib.util.spec_from_file_location("fake_openai", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault("fake_openai", module)
-    spec.loader.exec_module(module)
-    return module.FakeOpenAI
 
 
 @pytest.fixture
@@ -50,7 +40,7 @@ def hosted(project, monkeypatch):
     rows = [price | {"model": m, "token_type": kind, "usd_per_mtok": usd} for (m, kind), usd in rates.items()]
     project.data("prices").mkdir(parents=True)
     project.data("prices", "own.yaml").write_text(yaml.safe_dump({"prices": rows}))
-    with fake_openai()(counting=True) as fake:
+    with FakeOpenAI(counting=True) as fake:
         monkeypatch.setenv("OPENAI_BASE_URL", fake.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
         monkeypatch.setenv("LLMOPS_VERSIONING", "off")

@@ -1,13 +1,12 @@
-import importlib.util
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from flows.evaluate.cases import Case, Passage
+from tests.provider.fake_openai import FakeOpenAI
 
 TEXT = "The gate has four verdicts. A pass needs a margin of 5 points. Nothing else is decided here."
 OTHER = "Penguins sleep on the ice. They eat fish in the morning and 3 times a day."
@@ -50,7 +49,6 @@ def unanswerable(make_case):
 
 
 PROMPTS = Path(__file__).resolve().parents[2] / "data" / "prompts"
-FAKE = Path(__file__).resolve().parents[1] / "provider" / "fake_openai.py"
 PROVIDER = """
 provider: {chat_model: fake-chat, allow_unpriced: true, backoff_base_s: 0.01, backoff_max_s: 0.02}
 """
@@ -102,12 +100,8 @@ class JudgeWorld:
 @pytest.fixture
 def judge_world(project, monkeypatch):
     """A world whose judge compares words: 1 for the reference's, 0.5 for a part of them, else 0."""
-    spec = importlib.util.spec_from_file_location("fake_openai_for_judges", FAKE)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)  # a dataclass looks its module up
-    spec.loader.exec_module(module)
     shutil.copytree(PROMPTS, project.data("prompts"))
-    with module.FakeOpenAI() as server:
+    with FakeOpenAI() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
         world = JudgeWorld(project, server)

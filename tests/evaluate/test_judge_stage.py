@@ -12,7 +12,7 @@ from flows.cli.main import main
 from flows.core.calls import read_calls
 from flows.core.project import Project
 from flows.evaluate import stage
-from flows.rag.release import manifest_path
+from tests.evaluate.production import promote
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,12 +46,7 @@ def built(tmp_path_factory):
     shutil.copytree(PROMPTS, project.data("prompts"))
     for earlier in (ingest, embed, testset, stage):
         earlier.run(str(root))
-    candidate = json.loads(project.data("evaluate", "candidate.json").read_text())
-    registered = manifest_path(project, candidate["release_id"])
-    registered.parent.mkdir(parents=True)
-    registered.write_text(json.dumps(candidate))
-    pointer = {"release_id": candidate["release_id"], "previous": None}
-    project.data("release", "current.json").write_text(json.dumps(pointer))
+    promote(project)
     return root
 
 

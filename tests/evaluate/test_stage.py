@@ -11,7 +11,7 @@ from flows.core.contracts import ANSWERS, SCORES
 from flows.core.project import Project
 from flows.core.tables import read_table
 from flows.evaluate import stage
-from flows.rag.release import manifest_path
+from tests.evaluate.production import promote
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,16 +38,6 @@ def built(tmp_path_factory):
         earlier.run(str(root))
     promote(Project.open(root))
     return root
-
-
-def promote(project):
-    """Put the candidate into production, as the stage `release` does."""
-    candidate = json.loads(project.data("evaluate", "candidate.json").read_text())
-    registered = manifest_path(project, candidate["release_id"])
-    registered.parent.mkdir(parents=True)
-    registered.write_text(json.dumps(candidate))
-    pointer = {"release_id": candidate["release_id"], "previous": None}
-    project.data("release", "current.json").write_text(json.dumps(pointer))
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from flows.core.project import Project
 from flows.core.tables import read_table
 from flows.evaluate import stage
 from flows.evaluate.desk import Both
-from flows.rag.release import manifest_path
 from flows.stats.sequential import look_levels
+from tests.evaluate.production import promote
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,12 +40,7 @@ def project(tmp_path_factory):
     for earlier in (ingest, embed, testset, stage):
         earlier.run(str(root))
     made = Project.open(root)
-    candidate = json.loads(made.data("evaluate", "candidate.json").read_text())
-    registered = manifest_path(made, candidate["release_id"])
-    registered.parent.mkdir(parents=True)
-    registered.write_text(json.dumps(candidate))
-    pointer = {"release_id": candidate["release_id"], "previous": None}
-    made.data("release", "current.json").write_text(json.dumps(pointer))
+    promote(made)
     return made
 
 

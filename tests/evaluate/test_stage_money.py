@@ -21,7 +21,7 @@ import pytest
 from flows.core.calls import read_calls
 from flows.core.project import Project
 from flows.evaluate import stage
-from flows.rag.release import manifest_path
+from tests.evaluate.production import promote
 from tests.provider import fake_openai
 from tests.provider.fake_openai import FakeOpenAI, Reply
 
@@ -95,15 +95,6 @@ def run(project, text, **options):
     project.params_file.write_text(PARAMS + text)
     stage.run(str(project.root), **options)
     return json.loads(project.data("evaluate", "verdict.json").read_text())
-
-
-def promote(project):
-    candidate = json.loads(project.data("evaluate", "candidate.json").read_text())
-    registered = manifest_path(project, candidate["release_id"])
-    registered.parent.mkdir(parents=True, exist_ok=True)
-    registered.write_text(json.dumps(candidate))
-    pointer = {"release_id": candidate["release_id"], "previous": None}
-    project.data("release", "current.json").write_text(json.dumps(pointer))
 
 
 def in_production(project, fake):
