@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.cli import output
+from flows.core.clock import utc_day, utc_now
 from flows.core.errors import InputError, UsageError
 from flows.core.project import Project
 
@@ -29,14 +30,13 @@ def add_to(verbs: Any) -> None:
     parser = verbs.add_parser("export", help=text, description=output.sentence(text))
     parser.add_argument("--otlp", metavar="URL", help="such as http://127.0.0.1:4318/v1/traces")
     parser.add_argument("--focus", metavar="FILE", help="CSV to write")
-    parser.add_argument("--since", type=output.utc_day, metavar="DATE", help="first UTC day")
-    parser.add_argument("--until", type=output.utc_day, metavar="DATE", help="last UTC day")
+    parser.add_argument("--since", type=utc_day, metavar="DATE", help="first UTC day")
+    parser.add_argument("--until", type=utc_day, metavar="DATE", help="last UTC day")
     parser.set_defaults(handler=export_calls)
 
 
 def import_calls(options: argparse.Namespace) -> int:
     """Import, and say what became of every record."""
-    from flows.core.clock import utc_now
     from flows.core.progress import printing
     from flows.forecast import rejected
     from flows.forecast.callrow import Reader

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.cli import budgets, callfiles, output, whatif
+from flows.core.clock import utc_day, utc_now
 from flows.core.errors import InputError, UsageError
 from flows.core.project import Project
 
@@ -58,13 +59,12 @@ def _of(parser: argparse.ArgumentParser) -> None:
 
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default=BY, metavar="LIST", help=f"any of {BY_ALL}, with commas (default: {BY})")
-    parser.add_argument("--since", type=output.utc_day, metavar="DATE", help="first UTC day")
-    parser.add_argument("--until", type=output.utc_day, metavar="DATE", help="last UTC day")
+    parser.add_argument("--since", type=utc_day, metavar="DATE", help="first UTC day")
+    parser.add_argument("--until", type=utc_day, metavar="DATE", help="last UTC day")
 
 
 def of(options: argparse.Namespace) -> int:
     """Read the tokens of a body by its provider's rules and price them."""
-    from flows.core.clock import utc_now
     from flows.provider.usage import price_body
 
     when = _moment(options.at) if options.at else utc_now()

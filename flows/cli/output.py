@@ -1,11 +1,9 @@
-"""Print to the terminal, where control characters from outside never come, and read days from its words."""
+"""Print to the terminal, where control characters from outside never come."""
 
-import argparse
 import re
 import shutil
 import sys
 import textwrap
-from datetime import date
 
 MIN_COLUMNS, MAX_COLUMNS = 60, 120
 
@@ -26,14 +24,6 @@ def note(text: str) -> None:
 def sentence(text: str) -> str:
     """Return the help of a command as a sentence; names keep their capitals."""
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def utc_day(text: str) -> date:
-    """Return an option's day; the message says how a day is written."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a day is written like 2026-11-01, not {text!r}") from None
 
 
 def table(rows: list[tuple[str, str]]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flows.cli import output
+from flows.core.clock import utc_day
 from flows.core.errors import ParamsError, UsageError
 from flows.core.project import Project
 
@@ -49,11 +50,9 @@ def add_to(verbs: Any) -> None:
 def _add(verbs: Any, name: str, text: str, handler: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=output.sentence(text))
     parser.add_argument("--use-case", default="", metavar="LIST", help="only these use cases (default: all)")
-    parser.add_argument("--since", type=output.utc_day, metavar="DATE", help="first UTC day")
-    parser.add_argument("--until", type=output.utc_day, metavar="DATE", help="last UTC day")
-    parser.add_argument(
-        "--at", type=output.utc_day, metavar="DATE", help="day whose prices hold (default: the last logged)"
-    )
+    parser.add_argument("--since", type=utc_day, metavar="DATE", help="first UTC day")
+    parser.add_argument("--until", type=utc_day, metavar="DATE", help="last UTC day")
+    parser.add_argument("--at", type=utc_day, metavar="DATE", help="day whose prices hold (default: the last logged)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=handler)
     return parser

@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flows.core.calls import write_calls
-from flows.core.clock import utc_now
+from flows.core.clock import utc_day, utc_now
 from flows.core.errors import UsageError
 from flows.core.project import Project
 
@@ -21,9 +21,7 @@ def add_to(verbs: Any) -> None:
     """Add the verbs."""
     text = "write a simulated usage log, labelled as such, into an empty calls log"
     parser = verbs.add_parser("simulate", help=text, description=f"{text.capitalize()}.")
-    parser.add_argument(
-        "--start", type=date.fromisoformat, metavar="DATE", help="first UTC day (default: ends yesterday)"
-    )
+    parser.add_argument("--start", type=utc_day, metavar="DATE", help="first UTC day (default: ends yesterday)")
     parser.add_argument("--days", type=int, default=DAYS, help=f"how many days (default: {DAYS}, four months)")
     parser.add_argument("--seed", type=int, default=SEED, help="same seed, same log")
     parser.add_argument("--once", action="store_true", help="do nothing when the log has simulated calls already")

@@ -116,6 +116,7 @@ def test_rows_of_another_currency_are_named_beside_the_bill(spent, tmp_path, cap
 
 def test_a_day_that_is_none_is_refused_with_an_example(spent, capsys):
     assert "written like 2026-11-01" in run(capsys, "cost", "show", "--since", "2026-13-01", code=2).err
+    assert "written like 2026-11-01" in run(capsys, "monitor", "simulate", "--start", "yesterday", code=2).err
 
 
 def test_names_keep_their_capitals_in_the_help(capsys):
