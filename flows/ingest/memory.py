@@ -7,7 +7,6 @@ so a stale one cannot be found. Deleted rows are overwritten (`secure_delete`).
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from time import monotonic
@@ -68,11 +67,11 @@ class Memory:
     def recall(self, key: str) -> Prepared | None:
         """Return what was prepared under the key."""
         row = self._db.execute("SELECT body FROM drafts WHERE key = ?", (key,)).fetchone()
-        return prepared(json.loads(zlib.decompress(row[0]))) if row else None
+        return prepared(json.loads(row[0])) if row else None
 
     def keep(self, key: str, value: Prepared) -> None:
         """Remember what was prepared under the key, a second from now at the latest."""
-        self._new.append((key, zlib.compress(json.dumps(value, default=vars).encode(), level=1)))
+        self._new.append((key, json.dumps(value, default=vars).encode()))  # compressing costs four times as much
         if len(self._new) >= _NEW_MAX or monotonic() > self._written + _UNWRITTEN_S:
             self._write()
 

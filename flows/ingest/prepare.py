@@ -1,17 +1,20 @@
 """Prepare every input once: sniff, parse, refine, and keep the result by content.
 
 What is kept is found again by the hash of the bytes and of all that shapes the result, so only new
-and changed content is ever parsed. Parsers run in the confined processes of `workers.py`, a
-thread per process; a killed run has lost nothing that was kept.
+and changed content is ever parsed. What waits for others, a confined process of `workers.py` or a
+remote source, runs ahead in a thread per process; all else is done here, as threads of Python take
+turns and taking turns costs a quarter more. A killed run has lost nothing that was kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from flows.core.ids import content_id, sha256
 from flows.core.progress import Progress
 from flows.ingest.discover import Found
-from flows.ingest.drafts import Prepared, Rejected, Rejection
+from flows.ingest.drafts import ParsedFile, Prepared, Rejected, Rejection
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
 from flows.ingest.parsing import CONFINED, Limits, parse
@@ -19,7 +22,7 @@ from flows.ingest.reading import read
 from flows.ingest.refine import Handling, refine_file
 from flows.ingest.releases import Lifted, Release, lifted_for
 from flows.ingest.shape import shape_id
-from flows.ingest.sniff import media_type
+from flows.ingest.sniff import BY_SUFFIX, media_type
 from flows.ingest.stock import Stock
 from flows.ingest.tokenizer import token_starts
 from flows.ingest.workers import ParserPool
@@ -70,27 +73,47 @@ def _key(item: Found, digest: str, params: IngestParams, shape: str, lifted: Lif
 def _prepare_new(
     todo: dict[str, Found], stock: Stock, params: IngestParams, key: bytes, lifted: Mapping[str, Lifted]
 ) -> Iterator[tuple[str, Prepared]]:
-    def prepare_one(item: Found) -> Prepared:
-        handling = Handling(params, token_starts, key, lifted[item.uri])
-        return _prepare_one(item, stock.hashes[item.uri], handling, pool)
-
     with ParserPool(params) as pool, ThreadPoolExecutor(params.parser_processes) as threads:
-        yield from zip(todo, threads.map(prepare_one, todo.values()), strict=True)
+        works = {place: partial(_parsed, item, stock.hashes[item.uri], params, pool) for place, item in todo.items()}
+        for place, parsed in _ahead(todo, works, threads, most=2 * params.parser_processes):
+            item = todo[place]
+            handling = Handling(params, token_starts, key, lifted[item.uri])
+            yield place, _refined(parsed, params.sources[item.source].access, stock.hashes[item.uri], handling)
 
 
-def _prepare_one(item: Found, digest: str, handling: Handling, pool: ParserPool) -> Prepared:
-    params = handling.params
-    source = params.sources[item.source]
-    limits = Limits.of(params, source.columns)
+def _ahead(
+    todo: Mapping[str, Found], works: Mapping[str, Callable[[], ParsedFile]], threads: ThreadPoolExecutor, *, most: int
+) -> Iterator[tuple[str, Callable[[], ParsedFile]]]:
+    """Yield what returns each result; at most `most` that wait for others are begun before their turn."""
+    waiting = deque[tuple[str, Future[ParsedFile]]]()
+    for place, item in todo.items():
+        if _waits(item):
+            waiting.append((place, threads.submit(works[place])))
+        else:
+            yield place, works[place]
+        while waiting and (len(waiting) > most or waiting[0][1].done()):
+            place, future = waiting.popleft()
+            yield place, future.result
+    yield from ((place, future.result) for place, future in waiting)
+
+
+def _waits(item: Found) -> bool:
+    return item.remote or BY_SUFFIX.get(item.suffix) in CONFINED
+
+
+def _parsed(item: Found, digest: str, params: IngestParams, pool: ParserPool) -> ParsedFile:
+    data = read(item, params)
+    if sha256(data) != digest:
+        raise Rejected("unreadable", "changed_while_reading", "run again when nobody writes to it")
+    if not data.strip():
+        raise Rejected("empty", "no_bytes" if not data else "no_characters", f"{len(data)} bytes")
+    kind, limits = media_type(data, item.suffix), Limits.of(params, params.sources[item.source].columns)
+    return pool.parse(data, kind, limits) if kind in CONFINED else parse(data, kind, limits)
+
+
+def _refined(parsed: Callable[[], ParsedFile], access: str, digest: str, handling: Handling) -> Prepared:
     try:
-        data = read(item, params)
-        if sha256(data) != digest:
-            raise Rejected("unreadable", "changed_while_reading", "run again when nobody writes to it")
-        if not data.strip():
-            raise Rejected("empty", "no_bytes" if not data else "no_characters", f"{len(data)} bytes")
-        kind = media_type(data, item.suffix)
-        parsed = pool.parse(data, kind, limits) if kind in CONFINED else parse(data, kind, limits)
-        return refine_file(parsed, source.access, digest, handling)
+        return refine_file(parsed(), access, digest, handling)
     except Rejected as problem:
         return _refused(problem)
 
