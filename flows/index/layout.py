@@ -34,6 +34,11 @@ def manifest_path(folder: Path, version: int) -> Path:
     return folder / "_versions" / f"{LAST_VERSION - version}.manifest"
 
 
+def tag_files(folder: Path) -> dict[str, Path]:
+    """Return the file of each tag of the table, by its name."""
+    return {path.stem: path for path in (folder / "_refs" / "tags").glob("*.json")}
+
+
 def versions_on_disk(folder: Path) -> list[int]:
     """Return the table's version numbers, newest first."""
     return sorted((LAST_VERSION - int(path.stem) for path in (folder / "_versions").glob("*.manifest")), reverse=True)
@@ -46,16 +51,25 @@ def files_of_version(folder: Path, version: int) -> list[Path]:
         IntegrityError: The manifest is missing or cut short.
     """
     path = manifest_path(folder, version)
+    indices, body = manifest_sections(path)
+    return [path, *sorted([*_data_files(folder, body), *_index_files(folder, indices)])]
+
+
+def manifest_sections(path: Path) -> tuple[bytes, bytes]:
+    """Return the two parts of a version's manifest file: the list of its indices, and the rest.
+
+    Raises:
+        IntegrityError: The file is missing or cut short.
+    """
     try:
         data = path.read_bytes()
         body_at = struct.unpack("<Q", data[-16:-8])[0]
         index_end = 4 + struct.unpack("<I", data[:4])[0]
     except (OSError, struct.error):
-        raise IntegrityError(f"version {version} of {folder.name!r} has no readable manifest. {REMEDY}.") from None
+        raise IntegrityError(f"{str(path)!r} is not a readable manifest of a version. {REMEDY}.") from None
     if data[-4:] != b"LANC" or body_at > len(data):
-        raise IntegrityError(f"the manifest of version {version} of {folder.name!r} is cut short. {REMEDY}.")
-    indices = data[:index_end] if index_end <= body_at else b""
-    return [path, *sorted([*_data_files(folder, data[body_at:]), *_index_files(folder, indices)])]
+        raise IntegrityError(f"{str(path)!r}, the manifest of a version, is cut short. {REMEDY}.")
+    return (data[:index_end] if index_end <= body_at else b""), data[body_at:]
 
 
 def _data_files(folder: Path, body: bytes) -> Iterator[Path]:

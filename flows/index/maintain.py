@@ -3,8 +3,8 @@
 LanceDB's `optimize()` is asked to compact and to index, never to clean up: its clean-up raises as
 soon as a tag is older than its horizon, after compaction and before it indexes new rows, which then
 stay unindexed for ever (measured); and it knows no way to drop a version that is younger than a
-tagged one. So what no kept version needs is swept here, by the versions' own lists of files, and
-only when those lists agree with what Lance counts.
+tagged one. So what no kept version needs is swept here, by the lists of files in the manifests of
+published versions, and for the newest by its own, only when that agrees with what Lance counts.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 
 from flows.core.errors import IntegrityError
 from flows.core.project import Project
-from flows.index.layout import files_of_version, manifest_path, table_folder, tables_on_disk
+from flows.index.layout import files_of_version, table_folder, tables_on_disk
 from flows.index.manifest import IndexManifest, database, kept_manifests, manifest_file, published
 
 NEVER = timedelta(days=36_500)  # no version is that old: nothing is cleaned up
@@ -58,36 +58,34 @@ def retire(project: Project, connection: Any, table: Any, *, pinned: Collection[
         keep: How many of the newest versions stay.
 
     Raises:
-        IntegrityError: The files of a kept version are not all known; nothing is swept.
+        IntegrityError: The files of the newest version are not all known; nothing is swept.
     """
     live, kept = published(project), kept_manifests(project)
     gone = expired(kept, live=live.tag if live else None, pinned=pinned, keep=keep)
     for manifest in gone:
         manifest_file(project, manifest.tag).unlink(missing_ok=True)
-    kept = [manifest for manifest in kept if manifest not in gone]
+    kept = [manifest for manifest in [*kept, *([live] if live else [])] if manifest not in gone]
     root = database(project)
     for name in set(tables_on_disk(root)) - {manifest.table for manifest in kept} - {table.name}:
         connection.drop_table(name)
     for tag in set(table.tags.list()) - {manifest.tag for manifest in kept if manifest.table == table.name}:
         table.tags.delete(tag)
-    tagged = {tag["version"] for tag in table.tags.list().values()}
-    sweep(table, table_folder(root, table.name), keep=tagged | {int(table.version)})
+    ours = {root / name for manifest in kept if manifest.table == table.name for name in manifest.files}
+    sweep(table, table_folder(root, table.name), kept=ours)
 
 
-def sweep(table: Any, folder: Path, *, keep: Collection[int]) -> None:
-    """Remove every file that none of the versions in `keep` needs.
+def sweep(table: Any, folder: Path, *, kept: Collection[Path]) -> None:
+    """Remove every file that neither the newest version needs nor one that is kept.
 
     Raises:
-        IntegrityError: A version's list of files has another length than Lance counts for it.
+        IntegrityError: The newest version's list of files has another length than Lance counts for it.
     """
-    counted = {row["version"]: row["metadata"] for row in table.list_versions()}
-    needed: set[Path] = set()
-    for version in keep:
-        files = files_of_version(folder, version)
-        _require_all(files, version, counted[version])
-        needed.update(files)
-    kept = b"".join(manifest_path(folder, version).read_bytes() for version in keep)
-    needed.update(path for path in folder.glob("_transactions/*") if path.name.encode() in kept)
+    newest = int(table.version)
+    files = files_of_version(folder, newest)
+    _require_all(files, newest, table.list_versions()[-1]["metadata"])
+    needed = {*kept, *files}
+    manifests = b"".join(path.read_bytes() for path in folder.glob("_versions/*.manifest") if path in needed)
+    needed.update(path for path in folder.glob("_transactions/*") if path.name.encode() in manifests)
     for part in ("_versions/*.manifest", "data/*", "_deletions/*", "_indices/*/**/*", "_transactions/*"):
         for path in [path for path in folder.glob(part) if path.is_file() and path not in needed]:
             path.unlink()

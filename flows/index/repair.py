@@ -1,18 +1,29 @@
 """Open a table for writing although a crash or a bad disk has damaged it.
 
 A newest manifest that is empty or cut makes a Lance table unopenable for ever, while the version
-before it is fine (measured; also tenequm/pond#110). The damaged one is moved aside, and the next
+before it is fine (measured; also tenequm/pond#110); an older one, or a tag that is empty, makes every
+maintenance of it fail. What is damaged is moved aside, and the next
 run writes again what it held: the rows can always be made from the chunks. A table whose data is
 damaged is begun anew; versions that are intact stay readable.
 """
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.core.errors import IntegrityError
+from flows.core.files import sha256_file
 from flows.core.project import Project
-from flows.index.layout import manifest_path, table_folder, tables_on_disk, versions_on_disk
+from flows.index.layout import (
+    manifest_path,
+    manifest_sections,
+    table_folder,
+    tables_on_disk,
+    tag_files,
+    versions_on_disk,
+)
 from flows.index.manifest import database, kept_manifests
 from flows.index.schema import fingerprint_id, stored_fingerprint, table_schema
 from flows.index.verify import damages
@@ -43,12 +54,44 @@ def open_or_create(project: Project, connection: Any, fingerprint: Mapping[str, 
 def open_newest(project: Project, connection: Any, name: str) -> Any:
     """Open the newest version that opens; unreadable ones, and then the whole table, are moved aside."""
     folder = table_folder(database(project), name)
+    for path in _torn(project, name):
+        _set_aside(project, path)
     for version in [*versions_on_disk(folder), None]:
         try:
             return connection.open_table(name)
         except (RuntimeError, OSError, ValueError):
             _set_aside(project, folder if version is None else manifest_path(folder, version))
     return None
+
+
+def _torn(project: Project, name: str) -> list[Path]:
+    """Return what makes Lance refuse every change of a table, whichever version it belongs to.
+
+    That is a tag that a power cut left empty, and a manifest of a version that is cut or not what was published.
+    """
+    root = database(project)
+    folder = table_folder(root, name)
+    published = {root / file: digest for manifest in kept_manifests(project) for file, digest in manifest.files.items()}
+    manifests = [manifest_path(folder, version) for version in versions_on_disk(folder)]
+    return [
+        *(path for path in tag_files(folder).values() if not _is_whole_tag(path)),
+        *(path for path in manifests if not _is_whole_manifest(path, published.get(path))),
+    ]
+
+
+def _is_whole_tag(path: Path) -> bool:
+    try:
+        return isinstance(json.loads(path.read_bytes()), dict)
+    except ValueError:
+        return False
+
+
+def _is_whole_manifest(path: Path, published: str | None) -> bool:
+    try:
+        manifest_sections(path)
+    except IntegrityError:
+        return False
+    return published is None or sha256_file(path) == published
 
 
 def _set_aside(project: Project, path: Path) -> None:

@@ -25,7 +25,7 @@ from flows.index import fragments, upsert
 from flows.index.disk import disk_errors
 from flows.index.filters import ids_in
 from flows.index.kinds import Build, build_indices, require_indexed, tune
-from flows.index.layout import files_of_version, table_folder
+from flows.index.layout import files_of_version, table_folder, tag_files
 from flows.index.maintain import optimise, retire
 from flows.index.manifest import (
     IndexManifest,
@@ -198,8 +198,9 @@ class Writer:
 
     def _files(self, version: int) -> dict[str, str]:
         root = database(self._project)
-        files = files_of_version(table_folder(root, self.table), version)
-        flush(files, root)
+        folder = table_folder(root, self.table)
+        files = files_of_version(folder, version)
+        flush([*files, *tag_files(folder).values()], root)
         return hashes(root, files)
 
 

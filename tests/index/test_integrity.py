@@ -6,7 +6,7 @@ import pytest
 
 from flows.core.errors import InputError, IntegrityError
 from flows.index.disk import disk_errors
-from flows.index.layout import files_of_version, manifest_path, table_folder, versions_on_disk
+from flows.index.layout import files_of_version, manifest_path, table_folder, tag_files, versions_on_disk
 from flows.index.manifest import database, manifest_file, pointer
 from flows.index.store import open_index, open_writer
 from flows.index.verify import verify_index
@@ -124,3 +124,39 @@ def test_a_disk_error_of_lance_is_the_system_error_that_it_is(tmp_path):
     assert caught.value.errno == errno.ENOSPC
     with pytest.raises(RuntimeError, match="other"), disk_errors(tmp_path):
         raise RuntimeError("other")
+
+
+HARMS = {
+    "removed": None,
+    "empty": lambda data: b"",
+    "cut": lambda data: data[:90],
+    "flipped": lambda data: b"\0" + data[1:],
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("part", ["manifest", "tag"])
+def test_a_damaged_older_version_stops_neither_the_next_publication_nor_the_versions_that_are_whole(
+    project, some, now, part, harm
+):
+    older = publish(project, some, now)
+    live = publish(project, some | {"delta.md": "a fourth document"}, now)
+    folder = table_folder(database(project), live.table)
+    path = manifest_path(folder, older.version) if part == "manifest" else tag_files(folder)[older.tag]
+    data = path.read_bytes()
+    path.unlink()
+    if change := HARMS[harm]:
+        path.write_bytes(change(data))
+    publish(project, some | {"delta.md": "a changed document"}, now, pinned=[older.tag])
+    assert {damage.tag for damage in verify_index(project)} == ({older.tag} if part == "manifest" else set())
+    assert len(open_index(project, live.tag).rows()) == len(open_index(project).rows()) == 6
+
+
+def test_a_tag_that_is_lost_loses_no_version(project, some, now):
+    older = publish(project, some, now)
+    live = publish(project, some | {"delta.md": "a fourth document"}, now)
+    for path in tag_files(table_folder(database(project), live.table)).values():
+        path.unlink()
+    publish(project, some | {"delta.md": "a changed document"}, now, pinned=[older.tag])
+    assert verify_index(project) == []
+    assert len(open_index(project, older.tag).rows()) == 5

@@ -175,7 +175,7 @@ def test_nothing_is_swept_when_the_files_of_a_version_are_not_all_known(project,
         lost.rename(folder / "elsewhere")
         before = size(folder)
         with pytest.raises(IntegrityError, match="Nothing was removed"):
-            sweep(writer._table, folder, keep={live.version})
+            sweep(writer._table, folder, kept=())
     assert size(folder) == before
 
 
