@@ -85,6 +85,20 @@ def _disk(project: str) -> list[Finding]:
     return [Finding("disk", f"{free_gb:.1f} GB free", remedy)]
 
 
+def _parsers(_project: str) -> list[Finding]:
+    from flows.ingest.confinement import network_is_closed
+
+    if network_is_closed():
+        return [Finding("parsers", "confined; no network, native code included")]
+    return [
+        Finding(
+            "parsers",
+            "confined, but this kernel or container gives them no network namespace: their Python code has no network, "
+            "their native code would, if a file could make it ask",
+        )
+    ]
+
+
 def _provider(_project: str) -> list[Finding]:
     settings = load_settings()
     if not settings.hosted:
@@ -130,4 +144,4 @@ def _reach(topic: str, url: str, settings: Settings | None) -> list[Finding]:
         return [Finding(f"{topic} answers", f"no ({type(error).__name__})", f"{start}, or unset its variable")]
 
 
-CHECKS = (_python, _packages, _project, _disk, _provider, _prefect, _versioning)
+CHECKS = (_python, _packages, _project, _disk, _parsers, _provider, _prefect, _versioning)
