@@ -4,45 +4,51 @@ Pure: the same inputs and the same previous tables give the same rows in the sam
 whose new bytes are rejected keeps its previous good version (flag `previous_version_kept`).
 """
 
-import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
+import pyarrow as arrow
+from numpy.typing import NDArray
+
 from flows.core.access import PUBLIC, joined
-from flows.core.ids import chunk_id, document_id, document_version, sha256
-from flows.ingest.chunking import CHUNKER
+from flows.core.ids import document_version, sha256
+from flows.ingest.carried import Carried, Placed
+from flows.ingest.columns import tables
 from flows.ingest.discover import Found, row_address
 from flows.ingest.drafts import Draft, Prepared, Rejection
-from flows.ingest.near import near_duplicates
 from flows.ingest.params import IngestParams
 from flows.ingest.releases import ACCESS_RULE, LABEL_RULE, QUOTA_RULE
 
 KEPT = "previous_version_kept"
 WITHDRAWING = {ACCESS_RULE, LABEL_RULE}  # whoever restricts a document does not want its last version served
-INHERITED = ("document_id", "document_version", "source_uri", "title", "access")
 Rows = list[dict[str, Any]]
 Recut = Callable[[], Draft | None]
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A draft with its address; `kept` says that it is a previous version."""
-
-    uri: str
-    draft: Draft
-    kept: bool = False
-
-
-@dataclass(frozen=True)
 class Corpus:
-    """The rows of the three tables, and the counts that must add up."""
+    """The three tables, and the counts that must add up.
 
-    documents: Rows
-    chunks: Rows
+    Args:
+        documents: Rows of the contract, by address.
+        chunks: Rows of the contract, by document and place.
+        rejected: Rows of the quarantine, without the time.
+        balance: Counts by name.
+        placed: Where each row of `documents` comes from.
+        n_chunks: Number of chunks of each.
+        whole: What those files came to of which every document stands in the tables, by address.
+    """
+
+    documents: arrow.Table
+    chunks: arrow.Table
     rejected: Rows
     balance: dict[str, Any]
+    placed: Sequence[Placed]
+    n_chunks: NDArray[np.int64]
+    whole: Mapping[str, Prepared]
 
 
 def assemble(
@@ -51,6 +57,7 @@ def assemble(
     hashes: Mapping[str, str],
     previous: Mapping[str, Recut],
     params: IngestParams,
+    last: Carried | None = None,
 ) -> Corpus:
     """Assemble the tables.
 
@@ -60,19 +67,36 @@ def assemble(
         hashes: SHA-256 of each input by address.
         previous: The documents of the last run by address, to be cut again only when one is kept.
         params: Duplicate policy and thresholds.
+        last: The last tables, and what is carried over from them.
     """
-    fresh = [Placed(_row_uri(uri, draft.row), draft) for uri, result in prepared.items() for draft in result.drafts]
-    fresh, beyond = _within_quota(sorted(fresh, key=lambda item: item.uri), found, params)
-    kept = _narrowed(_kept(previous, prepared, {item.uri for item in (*fresh, *beyond)}), found, params)
+    last = last or Carried()
+    new = [_place(_row_uri(uri, draft.row), draft) for uri, result in prepared.items() for draft in result.drafts]
+    present = sorted([*new, *last.placed], key=lambda item: item.uri)
+    fresh, beyond = _within_quota(present, found, params)
+    kept = _narrowed(_kept(previous, prepared, {item.uri for item in present}), found, params)
     everything = sorted([*fresh, *kept], key=lambda item: item.uri)
     chosen = _without_duplicates(everything) if params.duplicates == "collapse" else everything
-    documents = _documents(chosen, params.near_duplicate_threshold)
+    documents, chunks, n_chunks = tables(chosen, last, params.near_duplicate_threshold)
     rejected = sorted(
-        (*_rejected(prepared, hashes), *_refused(beyond, hashes)),
+        (*_rejected(prepared, hashes), *_refused(beyond, hashes, last)),
         key=lambda row: (row["source_uri"], row["sha256"], row["reason_code"]),
     )
     balance = _balance(found, prepared, chosen, fresh, rejected)
-    return Corpus(documents, _chunks(chosen, documents), rejected, balance)
+    return Corpus(documents, chunks, rejected, balance, chosen, n_chunks, _whole(present, chosen, prepared))
+
+
+def _place(uri: str, draft: Draft, *, kept: bool = False) -> Placed:
+    sketch = np.array(draft.sketch, dtype=np.uint32)
+    return Placed(uri, document_version(draft.text), draft.access, sketch, draft, kept=kept)
+
+
+def _whole(
+    present: Sequence[Placed], chosen: Sequence[Placed], prepared: Mapping[str, Prepared]
+) -> dict[str, Prepared]:
+    made = Counter(item.file for item in present)
+    published = Counter(item.file for item in chosen if not item.kept)
+    files = (file for file, count in published.items() if count == made[file])
+    return {file: prepared[file] for file in files if not prepared[file].rejections}
 
 
 def _within_quota(
@@ -84,19 +108,19 @@ def _within_quota(
     within: list[Placed] = []
     beyond: list[Placed] = []
     for item in items:
-        source = source_of[item.uri.partition("#")[0]]
+        source = source_of[item.file]
         most = params.sources[source].documents_max
         taken[source] += 1
         (within if most is None or taken[source] <= most else beyond).append(item)
     return within, beyond
 
 
-def _refused(beyond: Sequence[Placed], hashes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _refused(beyond: Sequence[Placed], hashes: Mapping[str, str], last: Carried) -> Iterator[dict[str, Any]]:
     for item in beyond:
-        row = item.draft.row is not None
+        text = item.draft.text if item.draft else last.documents["text"][item.row].as_py()
         yield {
             "source_uri": item.uri,
-            "sha256": sha256(item.draft.text) if row else hashes[item.uri],
+            "sha256": hashes[item.uri] if item.uri == item.file else sha256(text),
             "reason_code": "policy",
             "rule": QUOTA_RULE,
             "detail": "its source brings more documents than it may",
@@ -116,17 +140,16 @@ def _kept(previous: Mapping[str, Recut], prepared: Mapping[str, Prepared], prese
             continue
         rules = {problem.rule for problem in result.rejections if _concerns(problem, file, uri)}
         if rules and not rules & WITHDRAWING and (draft := recut()):
-            yield Placed(uri, replace(draft, flags=tuple(dict.fromkeys((*draft.flags, KEPT)))), kept=True)
+            yield _place(uri, replace(draft, flags=tuple(dict.fromkeys((*draft.flags, KEPT)))), kept=True)
 
 
 def _narrowed(items: Iterable[Placed], found: Sequence[Found], params: IngestParams) -> Iterator[Placed]:
     """Add the labels that their sources have by now to previous versions, and hold those to the policy."""
     source_of = {item.uri: item.source for item in found}
     for item in items:
-        source = params.sources[source_of[item.uri.partition("#")[0]]]
-        access = joined(item.draft.access, source.access)
+        access = joined(item.access, params.sources[source_of[item.file]].access)
         if access == PUBLIC or params.restricted_documents == "index":
-            yield replace(item, draft=replace(item.draft, access=access))
+            yield item._replace(access=access)
 
 
 def _concerns(problem: Rejection, file: str, uri: str) -> bool:
@@ -140,57 +163,11 @@ def _without_duplicates(items: Sequence[Placed]) -> list[Placed]:
     seen: set[tuple[str, str]] = set()
     chosen = []
     for item in items:
-        kind = document_version(item.draft.text), item.draft.access
+        kind = item.version, item.access
         if kind not in seen:
             chosen.append(item)
             seen.add(kind)
     return chosen
-
-
-def _documents(items: Sequence[Placed], threshold: float) -> Rows:
-    near = near_duplicates([item.draft.sketch for item in items], threshold)
-    rows = []
-    for index, item in enumerate(items):
-        draft = item.draft
-        flags = [flag for flag in draft.flags if not flag.startswith("near_duplicate:")]
-        if index in near:
-            flags.append(f"near_duplicate:{document_id(items[near[index]].uri)}")
-        rows.append({
-            "document_id": document_id(item.uri),
-            "document_version": document_version(draft.text),
-            "source_uri": item.uri,
-            "title": draft.title or PurePosixPath(item.uri.partition("#")[0]).stem,
-            "access": draft.access,
-            "media_type": draft.media_type,
-            "text": draft.text,
-            "language": draft.language,
-            "n_chars": len(draft.text),
-            "parsed_by": draft.parsed_by,
-            "pii_counts": json.dumps(draft.pii_counts, sort_keys=True),
-            "flags": json.dumps(flags, ensure_ascii=False),
-        })  # fmt: skip
-    return rows
-
-
-def _chunks(items: Sequence[Placed], documents: Rows) -> Rows:
-    first: dict[tuple[str, str], str] = {}
-    rows = []
-    for item, document in zip(items, documents, strict=True):
-        for span in item.draft.spans:
-            text = item.draft.text[span.start : span.end]
-            own = chunk_id(document["document_id"], document["document_version"], span.start, span.end, CHUNKER)
-            original = first.setdefault((document["access"], text), own)
-            rows.append({
-                **{name: document[name] for name in INHERITED},
-                "chunk_id": own,
-                "heading": span.heading,
-                "start": span.start,
-                "end": span.end,
-                "text": text,
-                "n_tokens": span.n_tokens,
-                "duplicate_of": None if original == own else original,
-            })  # fmt: skip
-    return rows
 
 
 def _rejected(prepared: Mapping[str, Prepared], hashes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -225,7 +202,7 @@ def _balance(
         "duplicates": len(fresh) - documents + sum(result.repeated for result in prepared.values()),
         "ignored": sum(ignored.values()),
         "previous_versions_kept": len(chosen) - documents,
-        "duplicate_texts": len(chosen) - len({document_version(item.draft.text) for item in chosen}),
+        "duplicate_texts": len(chosen) - len({item.version for item in chosen}),
         "quarantined_by_reason": reasons,
         "ignored_by_reason": ignored,
     }

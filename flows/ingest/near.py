@@ -6,10 +6,13 @@ their eight smallest hashes are compared. Finding a near-duplicate flags it and 
 """
 
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 _RUN_WORDS = 5
 _SKETCH_SIZE = 64
@@ -35,19 +38,29 @@ def overlap(one: Sequence[int], other: Sequence[int]) -> float:
     return len(set(smallest) & set(one) & set(other)) / len(smallest) if smallest else 0.0
 
 
-def near_duplicates(sketches: Sequence[Sequence[int]], threshold: float) -> dict[int, int]:
+def near_duplicates(sketches: Sequence[NDArray[np.uint32]], threshold: float) -> dict[int, int]:
     """Return for each near-duplicate (by position) the first earlier text it resembles."""
     buckets: dict[int, list[int]] = defaultdict(list)
     found: dict[int, int] = {}
-    times = Counter(probe for hashes in sketches for probe in hashes[:_PROBES])
-    shared = {probe for probe, count in times.items() if count > 1}
-    for index, hashes in enumerate(sketches):
-        probes = [probe for probe in hashes[:_PROBES] if probe in shared]  # mostly none: most texts resemble no other
+    for index, probes in _shared_probes(sketches):
         candidates = sorted({other for probe in probes for other in buckets[probe]})
-        match = next((other for other in candidates if overlap(hashes, sketches[other]) >= threshold), None)
+        own = sketches[index].tolist()
+        match = next((other for other in candidates if overlap(own, sketches[other].tolist()) >= threshold), None)
         if match is not None and threshold < 1:
             found[index] = match
         for probe in probes:
             if len(buckets[probe]) < _BUCKET_MAX:
                 buckets[probe].append(index)
     return found
+
+
+def _shared_probes(sketches: Sequence[NDArray[np.uint32]]) -> Iterator[tuple[int, list[int]]]:
+    """Yield texts by position with those of their probes that others have too; most resemble no other."""
+    heads = [sketch[:_PROBES] for sketch in sketches]
+    probes = np.concatenate([*heads, np.zeros(0, dtype=np.uint32)])
+    owners = np.repeat(np.arange(len(heads)), [len(head) for head in heads])
+    _, kinds, times = np.unique(probes, return_inverse=True, return_counts=True)
+    shared = times[kinds] > 1
+    pairs = zip(owners[shared].tolist(), probes[shared].tolist(), strict=True)
+    for index, group in groupby(pairs, key=itemgetter(0)):
+        yield index, [probe for _, probe in group]

@@ -9,14 +9,15 @@ turns and taking turns costs a quarter more. A killed run has lost nothing that 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 
-from flows.core.ids import content_id, sha256
+from flows.core.ids import canonical_json, content_id, sha256
 from flows.core.progress import Progress
 from flows.ingest.discover import Found
 from flows.ingest.drafts import ParsedFile, Prepared, Rejected, Rejection
 from flows.ingest.memory import Memory
-from flows.ingest.params import IngestParams
+from flows.ingest.params import IngestParams, Source
 from flows.ingest.parsing import CONFINED, Limits, parse
 from flows.ingest.reading import read
 from flows.ingest.refine import Handling, refine_file
@@ -27,58 +28,83 @@ from flows.ingest.stock import Stock
 from flows.ingest.tokenizer import token_starts
 from flows.ingest.workers import ParserPool
 
+Results = dict[str, Prepared]
 _AGAIN = frozenset({"timeout", "memory"})  # verdicts of a busy machine are not remembered
 
 
-def prepare(
-    stock: Stock,
-    params: IngestParams,
-    memory: Memory,
-    progress: Progress,
-    key: bytes = b"",
-    releases: Sequence[Release] = (),
-) -> dict[str, Prepared]:
-    """Return what each input comes to, by address; parse only what is not remembered.
+@dataclass(frozen=True)
+class Task:
+    """What is to be prepared, and by what.
 
     Args:
         stock: What is in the sources.
         params: Limits and policies.
-        memory: What earlier runs prepared.
-        progress: Told about each new input.
         key: Key of the tokens that stand for personal data.
         releases: What people have let in.
     """
-    shape = shape_id(params, key)
-    lifted = {item.uri: lifted_for(releases, item.uri, stock.hashes[item.uri]) for item in stock.inputs}
-    keys = {item.uri: _key(item, stock.hashes[item.uri], params, shape, lifted[item.uri]) for item in stock.inputs}
-    done = {uri: _refused(problem) for uri, problem in stock.problems.items()}
-    results = {key: memory.recall(key) for key in {keys[item.uri] for item in stock.inputs if item.uri not in done}}
-    todo = {keys[item.uri]: item for item in reversed(stock.inputs) if results.get(keys[item.uri], done) is None}
-    for number, (place, result) in enumerate(_prepare_new(todo, stock, params, key, lifted), start=1):
+
+    stock: Stock
+    params: IngestParams
+    key: bytes = b""
+    releases: Sequence[Release] = ()
+
+    @cached_property
+    def lifted(self) -> dict[str, Lifted]:
+        """Lifted rules of each input by address."""
+        hashes = self.stock.hashes
+        return {item.uri: lifted_for(self.releases, item.uri, hashes[item.uri]) for item in self.stock.inputs}
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """Key of each input by address: its bytes, and all else that decides what it comes to."""
+        shape = shape_id(self.params, self.key)
+        sources = [_source_key(source, shape) for source in self.params.sources]
+        return {
+            item.uri: content_id(
+                self.stock.hashes[item.uri], item.suffix, sources[item.source], _let_in(self.lifted[item.uri])
+            )
+            for item in self.stock.inputs
+        }
+
+
+def prepare(task: Task, memory: Memory, progress: Progress, known: Mapping[str, Prepared] | None = None) -> Results:
+    """Return what each input comes to, by address; parse only what is not remembered.
+
+    Args:
+        task: What is to be prepared.
+        memory: What earlier runs prepared.
+        progress: Told about each new input.
+        known: Inputs that need nothing, by address; their results are returned as they are.
+    """
+    keys, inputs = task.keys, task.stock.inputs
+    done = {**(known or {}), **{uri: _refused(problem) for uri, problem in task.stock.problems.items()}}
+    results = {key: memory.recall(key) for key in {keys[item.uri] for item in inputs if item.uri not in done}}
+    todo = {keys[item.uri]: item for item in reversed(inputs) if results.get(keys[item.uri], done) is None}
+    for number, (place, result) in enumerate(_prepare_new(todo, task), start=1):
         results[place] = result
         if not any(item.code in _AGAIN for item in result.rejections):
             memory.keep(place, result)
         progress("parsing", number, len(todo))
-    memory.prune(results)
-    return {item.uri: done.get(item.uri) or _present(results[keys[item.uri]]) for item in stock.inputs}
+    memory.prune(keys.values())
+    return {item.uri: done.get(item.uri) or _present(results[keys[item.uri]]) for item in inputs}
 
 
-def _key(item: Found, digest: str, params: IngestParams, shape: str, lifted: Lifted) -> str:
-    source = params.sources[item.source]
-    columns = source.columns.model_dump() if source.columns else None
-    let_in = {content: sorted(rules) for content, rules in lifted.items()}
-    return content_id(digest, item.suffix, columns, source.access, shape, let_in)
+def _source_key(source: Source, shape: str) -> str:
+    return content_id(source.columns.model_dump() if source.columns else None, source.access, shape)
 
 
-def _prepare_new(
-    todo: dict[str, Found], stock: Stock, params: IngestParams, key: bytes, lifted: Mapping[str, Lifted]
-) -> Iterator[tuple[str, Prepared]]:
+def _let_in(lifted: Lifted) -> str:
+    return canonical_json({content: sorted(rules) for content, rules in lifted.items()}) if lifted else ""
+
+
+def _prepare_new(todo: Mapping[str, Found], task: Task) -> Iterator[tuple[str, Prepared]]:
+    params, hashes = task.params, task.stock.hashes
     with ParserPool(params) as pool, ThreadPoolExecutor(params.parser_processes) as threads:
-        works = {place: partial(_parsed, item, stock.hashes[item.uri], params, pool) for place, item in todo.items()}
+        works = {place: partial(_parsed, item, hashes[item.uri], params, pool) for place, item in todo.items()}
         for place, parsed in _ahead(todo, works, threads, most=2 * params.parser_processes):
             item = todo[place]
-            handling = Handling(params, token_starts, key, lifted[item.uri])
-            yield place, _refined(parsed, params.sources[item.source].access, stock.hashes[item.uri], handling)
+            handling = Handling(params, token_starts, task.key, task.lifted[item.uri])
+            yield place, _refined(parsed, params.sources[item.source].access, hashes[item.uri], handling)
 
 
 def _ahead(

@@ -5,6 +5,8 @@ record, which readers check, follows last.
 """
 
 import json
+import shutil
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -31,13 +33,18 @@ if TYPE_CHECKING:
 OUTPUTS = ("documents.parquet", "chunks.parquet", "quarantine.parquet", "balance.json", "quality.json", "quality.html")
 
 
-def previous_documents(project: Project, params: IngestParams, key: bytes = b"") -> dict[str, Recut]:
-    """Return the last run's documents by address.
+def previous_documents(
+    project: Project, params: IngestParams, files: Collection[str], key: bytes = b""
+) -> dict[str, Recut]:
+    """Return the last run's documents from these files by address.
 
     Calling one screens and cuts it by the current params, and returns None where they forbid it.
     """
+    if not files:
+        return {}
     frame = _last_table(project.data("ingest", "documents.parquet"), DOCUMENTS)
-    return {row["source_uri"]: partial(_as_draft, row, params, key) for row in frame.to_dict("records")}
+    rows = [number for number, uri in enumerate(frame["source_uri"]) if uri.partition("#")[0] in files]
+    return {row["source_uri"]: partial(_as_draft, row, params, key) for row in frame.loc[rows].to_dict("records")}
 
 
 def _as_draft(row: dict[Any, Any], params: IngestParams, key: bytes) -> Draft | None:
@@ -74,11 +81,10 @@ def publish(project: Project, params: IngestParams, corpus: Corpus, now: datetim
     Raises:
         ContractError: A contract or a hard expectation is broken; nothing is moved.
     """
-    import pandas as pd
-
-    aside = project.state("work", "ingest")
-    documents = check(pd.DataFrame(corpus.documents), DOCUMENTS)
-    pieces = check(pd.DataFrame(corpus.chunks), CHUNKS)
+    aside, target = project.state("work", "ingest"), project.data("ingest")
+    _sweep(aside, target)
+    documents = check(corpus.documents.to_pandas(), DOCUMENTS)
+    pieces = check(corpus.chunks.to_pandas(), CHUNKS)
     quality = judge(documents, pieces, params)
     write_checked(aside / "documents.parquet", documents)
     write_checked(aside / "chunks.parquet", pieces)
@@ -86,12 +92,18 @@ def publish(project: Project, params: IngestParams, corpus: Corpus, now: datetim
     write_json(aside / "balance.json", corpus.balance)
     write_json(aside / "quality.json", quality)
     write_text(aside / "quality.html", render(quality, corpus.balance))
-    target = project.data("ingest")
     target.mkdir(parents=True, exist_ok=True)
     for name in OUTPUTS:
         (aside / name).replace(target / name)
     sync(target)
     return [target / name for name in OUTPUTS]
+
+
+def _sweep(aside: Path, target: Path) -> None:
+    """Remove what a killed run left half written; the caller holds the stage's lock."""
+    shutil.rmtree(aside, ignore_errors=True)
+    for path in target.glob("*.tmp-*"):
+        path.unlink()
 
 
 def _quarantine(project: Project, corpus: Corpus, now: datetime) -> "pd.DataFrame":

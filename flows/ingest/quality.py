@@ -1,11 +1,13 @@
-"""Judge whole batches with Great Expectations: documents and chunks, before they are published.
+"""Judge whole batches before they are published: documents and chunks, by contract and by Great Expectations.
 
-The hard expectations are derived from the tables' Pandera contracts, so the two cannot drift
-apart; breaking one stops publication. The soft ones are the bounds of the params and only warn.
-A result counts only when there were rows and expectations: an empty batch is not a success.
+The rules of the tables' Pandera contracts are listed as they were checked a moment ago (`core.tables.check`);
+to have Great Expectations repeat them costs half a second and can find nothing. It judges what no contract
+says: bounds of the params over the batch, hard ones, whose breach stops publication, and soft ones, which only
+warn. A result counts only when there were rows and expectations: an empty batch is not a success.
 """
 
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from flows.core.contracts import CHUNKS, DOCUMENTS
@@ -21,15 +23,24 @@ HARD, SOFT = "critical", "warning"
 
 
 def judge(documents: "pd.DataFrame", chunks: "pd.DataFrame", params: IngestParams) -> dict[str, Any]:
-    """Validate both batches and return the result as JSON values, without any content.
+    """Judge both batches and return the result as JSON values, without any content.
+
+    Args:
+        documents: What `check` returned for the contract of documents.
+        chunks: The same for chunks.
+        params: The bounds.
 
     Raises:
         ContractError: A hard expectation fails, or nothing was evaluated.
     """
+    import great_expectations as gx
+
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    context: Any = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     suites = [
-        _validate("documents", documents, [*_from_contract(DOCUMENTS), *_document_bounds(params)]),
-        _validate("chunks", chunks, [*_from_contract(CHUNKS), *_chunk_bounds(params)]),
+        _suite(context, documents, DOCUMENTS, _document_bounds(params)),
+        _suite(context, chunks, CHUNKS, _chunk_bounds(params)),
     ]
     failed = [
         f"{suite['name']}.{item['column'] or 'table'}: {item['expectation']}"
@@ -53,38 +64,29 @@ def _expect(kind: str, **options: Any) -> Any:
     return getattr(great_expectations.expectations, kind)(**options)
 
 
-def _from_contract(contract: "pa.DataFrameSchema") -> list[Any]:
-    """Translate a table's contract: nullability, patterns, lower bounds, allowed values, key."""
-    found: list[Any] = [_expect("ExpectTableColumnsToMatchSet", column_set=list(contract.columns), severity=HARD)]
+def _rules(contract: "pa.DataFrameSchema") -> Iterator[dict[str, Any]]:
+    """Yield what the contract asks of each column and of the table, as a frame that `check` returned fulfils it."""
+    yield _rule("", "columns_to_be", {"columns": list(contract.columns)})
+    yield _rule("", "rows_to_be_unique_by", {"columns": list(contract.unique or [])})
+    yield from (_rule("", str(check.name), {}) for check in contract.checks)
     for name, column in contract.columns.items():
+        yield _rule(name, "values_to_be_of_type", {"type": str(column.dtype).partition("[")[0]})
         if not column.nullable:
-            found.append(_expect("ExpectColumnValuesToNotBeNull", column=name, severity=HARD))
+            yield _rule(name, "values_to_not_be_null", {})
         for check in column.checks:
-            found.extend(_from_check(name, check))
-    if len(contract.unique or []) == 1:
-        found.append(_expect("ExpectColumnValuesToBeUnique", column=contract.unique[0], severity=HARD))
-    return found
+            wanted = {key: _plain_value(value) for key, value in (check.statistics or {}).items() if value is not None}
+            yield _rule(name, str(check.name), wanted)
 
 
-def _from_check(column: str, check: "pa.Check") -> list[Any]:
-    values = check.statistics or {}
-    if check.name == "str_matches":
-        return [
-            _expect("ExpectColumnValuesToMatchRegex", column=column, regex=_pattern(values["pattern"]), severity=HARD)
-        ]
-    if check.name == "str_length":
-        least = values["min_value"]
-        return [_expect("ExpectColumnValueLengthsToBeBetween", column=column, min_value=least, severity=HARD)]
-    if check.name == "greater_than_or_equal_to":
-        return [_expect("ExpectColumnValuesToBeBetween", column=column, min_value=values["min_value"], severity=HARD)]
-    if check.name == "isin":
-        allowed = list(values["allowed_values"])
-        return [_expect("ExpectColumnValuesToBeInSet", column=column, value_set=allowed, severity=HARD)]
-    return []
+def _rule(column: str, name: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "expectation": name, "column": column, "wanted": wanted, "severity": HARD, "success": True, "unexpected": 0,
+        "observed": None, "checked_by": "Pandera",
+    }  # fmt: skip
 
 
-def _pattern(pattern: Any) -> str:
-    return str(getattr(pattern, "pattern", pattern))
+def _plain_value(value: Any) -> Any:
+    return value if isinstance(value, int | float) else str(getattr(value, "pattern", value))
 
 
 def _document_bounds(params: IngestParams) -> list[Any]:
@@ -126,16 +128,20 @@ def _chunk_bounds(params: IngestParams) -> list[Any]:
     ]
 
 
-def _validate(name: str, frame: "pd.DataFrame", expectations: list[Any]) -> dict[str, Any]:
+def _suite(context: Any, frame: "pd.DataFrame", contract: "pa.DataFrameSchema", bounds: list[Any]) -> dict[str, Any]:
     import great_expectations as gx
 
-    context: Any = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    asset = context.data_sources.add_pandas("pandas").add_dataframe_asset(name)
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    result = batch.validate(gx.ExpectationSuite(name=name, expectations=expectations), result_format="BASIC")
-    items = sorted((_plain(item) for item in result.results), key=lambda item: (item["column"], item["expectation"]))
-    return {"name": name, "rows": len(frame), "expectations": items}
+    name = str(contract.name)
+    seen = frame[list(dict.fromkeys(item.column for item in bounds))]  # it hashes every value that it is given
+    asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": seen})
+    result = batch.validate(gx.ExpectationSuite(name=name, expectations=bounds), result_format="BASIC")
+    items = [*map(_plain, result.results), *(_rules(contract) if len(frame) else ())]
+    return {"name": name, "rows": len(frame), "expectations": sorted(items, key=_place)}
+
+
+def _place(item: dict[str, Any]) -> tuple[str, ...]:
+    return item["checked_by"], item["column"], item["expectation"]
 
 
 def _plain(item: Any) -> dict[str, Any]:
@@ -144,11 +150,12 @@ def _plain(item: Any) -> dict[str, Any]:
     wanted = {key: value for key, value in config.kwargs.items() if key not in {"batch_id", "column"}}
     seen = item.result
     return {
-        "expectation": config.type,
+        "expectation": config.type.removeprefix("expect_column_"),
         "column": config.kwargs.get("column", ""),
         "wanted": wanted,
         "severity": getattr(config.severity, "value", config.severity),
         "success": bool(item.success),
         "unexpected": int(seen.get("unexpected_count") or 0),
         "observed": float(seen["observed_value"]) if isinstance(seen.get("observed_value"), int | float) else None,
+        "checked_by": "Great Expectations",
     }

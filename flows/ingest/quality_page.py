@@ -22,7 +22,8 @@ def render(quality: Mapping[str, Any], balance: Mapping[str, Any]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>Quality of the documents</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>Quality of the documents</h1>\n<p>Great Expectations over the published batches: {escape(state)}.</p>\n"
+        "<h1>Quality of the documents</h1>\n"
+        f"<p>Pandera and Great Expectations over the published batches: {escape(state)}.</p>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
     )
@@ -38,7 +39,8 @@ def _balance_table(balance: Mapping[str, Any]) -> str:
 
 def _suite(suite: Mapping[str, Any]) -> str:
     head = (
-        "<tr><th>Result</th><th>Column</th><th>Expectation</th><th>Wanted</th><th>Unexpected</th><th>Observed</th></tr>"
+        "<tr><th>Result</th><th>Column</th><th>Expectation</th><th>Wanted</th><th>Unexpected</th><th>Observed</th>"
+        "<th>Checked by</th></tr>"
     )
     rows = "\n".join(_expectation(item) for item in suite["expectations"])
     return f"<h2>{escape(suite['name'])}: {suite['rows']:,} rows</h2>\n<table>{head}\n{rows}\n</table>"
@@ -51,5 +53,6 @@ def _expectation(item: Mapping[str, Any]) -> str:
     return (
         f'<tr><td class="{state}">{state}</td><td><code>{escape(item["column"])}</code></td>'
         f"<td>{escape(item['expectation'].replace('_', ' '))}</td><td><code>{escape(wanted)}</code></td>"
-        f'<td class="n">{item["unexpected"]:,}</td><td class="n">{observed}</td></tr>'
+        f'<td class="n">{item["unexpected"]:,}</td><td class="n">{observed}</td>'
+        f"<td>{escape(item['checked_by'])}</td></tr>"
     )

@@ -24,6 +24,7 @@ from flows.ingest.tokenkey import token_key
 
 if TYPE_CHECKING:
     from flows.ingest.assemble import Corpus, Recut
+    from flows.ingest.carried import Carried
     from flows.ingest.drafts import Prepared
 
 
@@ -73,14 +74,21 @@ def _remember(project: Project, stamp: str | None, stock: Stock) -> None:
 
 
 def _work(job: Job, params: IngestParams, stock: Stock, memory: Memory, record: RunRecord, progress: Progress) -> None:
-    from flows.ingest.prepare import prepare  # parsers, tables and quality suites load in a second: only for work
+    from flows.ingest.carried import carry, note
+    from flows.ingest.prepare import Task, prepare  # parsers, tables and suites load in a second: only for work
     from flows.ingest.publishing import previous_documents, publish
 
     project, key = job.project, token_key(job.project, params)
-    prepared = prepare(stock, params, memory, progress, key, read_releases(project))
-    rejected = any(result.rejections for result in prepared.values())  # only those may keep a previous version
-    corpus = _build(stock, prepared, previous_documents(project, params, key) if rejected else {}, params)
-    job.add_outputs(record, *publish(project, params, corpus, job.clock()))
+    task = Task(stock, params, key, read_releases(project))
+    last = carry(project, task.keys, job.code)
+    prepared = prepare(task, memory, progress, last.files)
+    rejected = {uri for uri, result in prepared.items() if result.rejections}  # only those may keep a previous version
+    corpus = _build(stock, prepared, previous_documents(project, params, rejected, key), params, last)
+    paths = publish(project, params, corpus, job.clock())
+    job.add_outputs(record, *paths)
+    believed = {path.stem: record.outputs[project.relative(path)] for path in paths if path.suffix == ".parquet"}
+    whole = {uri: (task.keys[uri], result) for uri, result in corpus.whole.items()}
+    note(project, corpus.placed, corpus.n_chunks, whole, believed | {"code": job.code})
     record.counts = {
         **{key: value for key, value in corpus.balance.items() if isinstance(value, int)},
         "chunks": len(corpus.chunks),
@@ -94,11 +102,15 @@ def run_summary(project_dir: str, *, force: bool = False, max_usd: float | None 
 
 
 def _build(
-    stock: Stock, prepared: "Mapping[str, Prepared]", previous: "Mapping[str, Recut]", params: IngestParams
+    stock: Stock,
+    prepared: "Mapping[str, Prepared]",
+    previous: "Mapping[str, Recut]",
+    params: IngestParams,
+    last: "Carried",
 ) -> "Corpus":
     from flows.ingest.assemble import assemble
 
-    corpus = assemble(stock.found, prepared, stock.hashes, previous, params)
+    corpus = assemble(stock.found, prepared, stock.hashes, previous, params, last)
     balance = corpus.balance
     accounted = sum(balance[name] for name in ("documents", "quarantined", "duplicates", "ignored"))
     if balance["inputs"] != accounted:
@@ -106,7 +118,7 @@ def _build(
             f"'ingest' lost count: {balance['inputs']} inputs, {accounted} accounted for. "
             "Nothing was published. This is a defect: report it with data/ingest/balance.json of the last good run."
         )
-    if not corpus.documents:
+    if not len(corpus.documents):
         raise InputError(
             f"no document came out of {balance['inputs']} input(s): quarantined {balance['quarantined_by_reason']}, "
             f"ignored {balance['ignored_by_reason']}. Put readable documents into the sources; nothing was published."

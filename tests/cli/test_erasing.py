@@ -140,11 +140,15 @@ def test_cached_answers_go_by_call_and_by_text_and_no_page_of_the_file_keeps_the
 
 def test_remembered_drafts_go_by_what_they_say(project, traces):
     path = project.state("ingest", "memory.sqlite")
+    noted = project.state("ingest", "carried.parquet")
+    noted.parent.mkdir(parents=True)
+    noted.write_bytes(b"sketches of all documents")
     with Memory(path) as memory:
         memory.remember_hashes({"sources/heron.md": ("1", "a"), "sources/y.md": ("1", "b")}, [])
         for key, text in (("k1", SECRET), ("k2", OTHER)):
             memory._db.execute("INSERT INTO drafts VALUES (?, ?)", (key, zlib.compress(text.encode())))
     assert scrub_drafts(project, traces, ["sources/heron.md"], write=True) == 2
+    assert not noted.exists()
     assert not any(traces.found_in(text) for text in texts_in(path))
     assert any(OTHER in text for text in texts_in(path))
 

@@ -13,7 +13,7 @@ from flows.ingest.assemble import assemble
 from flows.ingest.drafts import Draft, Span
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams, Source
-from flows.ingest.prepare import prepare
+from flows.ingest.prepare import Task, prepare
 from flows.ingest.stock import take_stock
 
 TEXT = "The bands of pay are in this document."
@@ -30,13 +30,13 @@ def ingest(project, previous=(), **changes):
     params = IngestParams(**changes)
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
         stock = take_stock(project, params, memory, silent)
-        prepared = prepare(stock, params, memory, silent)
+        prepared = prepare(Task(stock, params), memory, silent)
     kept = {uri: partial(Draft, **vars(draft)) for uri, draft in previous}
     return assemble(stock.found, prepared, stock.hashes, kept, params)
 
 
 def labels(corpus):
-    return {row["source_uri"]: row["access"] for row in corpus.documents}
+    return {row["source_uri"]: row["access"] for row in corpus.documents.to_pylist()}
 
 
 def rules(corpus):
@@ -64,7 +64,7 @@ def test_the_labels_of_source_and_document_add_up_on_every_chunk(project, front,
     put(project, "pay.md", f"---\n{front}\n---\n{TEXT}\n\n" + "More about pay. " * 300 if front else TEXT)
     corpus = ingest(project, **source(of_source))
     assert labels(corpus) == {"pay.md": label}
-    assert {row["access"] for row in corpus.chunks} == {label}
+    assert {row["access"] for row in corpus.chunks.to_pylist()} == {label}
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_equal_texts_under_different_labels_stay_two_documents_and_share_nothing
     put(project, "b.md", TEXT)
     put(project, "c.md", TEXT)
     corpus = ingest(project, duplicates=duplicates)
-    ids = {row["source_uri"]: row["chunk_id"] for row in corpus.chunks}
-    copies = {row["source_uri"]: row["duplicate_of"] for row in corpus.chunks}
+    ids = {row["source_uri"]: row["chunk_id"] for row in corpus.chunks.to_pylist()}
+    copies = {row["source_uri"]: row["duplicate_of"] for row in corpus.chunks.to_pylist()}
     assert labels(corpus) == {"a.md": "hr", "b.md": "public"} | ({"c.md": "public"} if duplicates == "keep" else {})
     assert copies == {"a.md": None, "b.md": None} | ({"c.md": ids["b.md"]} if duplicates == "keep" else {})
 
@@ -146,7 +146,7 @@ def test_a_document_that_is_restricted_now_is_not_served_in_its_public_version(p
     put(project, "open.md", TEXT)
     put(project, "pay.md", f"---\n{front}\n---\n{TEXT} New.")
     corpus = ingest(project, before("public"), restricted_documents=policy)
-    assert document_id("pay.md") not in {row["document_id"] for row in corpus.documents}
+    assert document_id("pay.md") not in {row["document_id"] for row in corpus.documents.to_pylist()}
 
 
 def test_a_new_label_is_a_change_although_the_text_is_the_same(project):

@@ -15,7 +15,7 @@ from flows.ingest.assemble import assemble
 from flows.ingest.drafts import Parsed, ParsedFile
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
-from flows.ingest.prepare import prepare
+from flows.ingest.prepare import Task, prepare
 from flows.ingest.quarantine import show_quarantine
 from flows.ingest.refine import Handling, refine_file
 from flows.ingest.releases import LIFTABLE, lifted_for, read_releases, release, release_id
@@ -31,7 +31,7 @@ def ingest(project):
     params = IngestParams(restricted_documents="quarantine")
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
         stock = take_stock(project, params, memory, silent)
-        prepared = prepare(stock, params, memory, silent, releases=read_releases(project))
+        prepared = prepare(Task(stock, params, releases=read_releases(project)), memory, silent)
     corpus = assemble(stock.found, prepared, stock.hashes, {}, params)
     frame = pd.DataFrame(corpus.rejected, columns=list(QUARANTINE.columns)).assign(first_seen=pd.Timestamp(NOW))
     write_table(project.data("ingest", "quarantine.parquet"), frame, QUARANTINE)
@@ -64,7 +64,7 @@ def rejected(corpus):
 
 
 def taken(corpus):
-    return [row["source_uri"] for row in corpus.documents]
+    return [row["source_uri"] for row in corpus.documents.to_pylist()]
 
 
 def test_what_is_released_is_taken_by_the_next_run_and_its_next_edit_is_judged_again(filled):
@@ -75,7 +75,7 @@ def test_what_is_released_is_taken_by_the_next_run_and_its_next_edit_is_judged_a
     )  # fmt: skip
     corpus = ingest(filled)
     assert taken(corpus) == ["key.md", "open.md"]
-    assert json.loads(corpus.documents[0]["flags"]) == ["secret:openai_key"]
+    assert json.loads(corpus.documents["flags"][0].as_py()) == ["secret:openai_key"]
     assert set(rejected(corpus)) == {
         "deep.md", "empty.md", "object.md", "pay.md"
     }  # fmt: skip

@@ -18,7 +18,7 @@ from flows.ingest.discover import discover
 from flows.ingest.drafts import Rejected
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams
-from flows.ingest.prepare import prepare
+from flows.ingest.prepare import Task, prepare
 from flows.ingest.reading import read
 from flows.ingest.stock import take_stock
 
@@ -151,7 +151,7 @@ def refusal(project, given):
 
 def prepared(project, given):
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
-        return prepare(take_stock(project, given, memory, silent), given, memory, silent)
+        return prepare(Task(take_stock(project, given, memory, silent), given), memory, silent)
 
 
 def test_a_page_comes_in_by_its_content_and_is_asked_for_once_while_its_etag_stands(project, site):

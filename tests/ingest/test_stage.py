@@ -22,7 +22,7 @@ from flows.ingest import stage
 from flows.ingest.assemble import assemble
 from flows.ingest.memory import Memory
 from flows.ingest.params import IngestParams, Source
-from flows.ingest.prepare import prepare
+from flows.ingest.prepare import Task, prepare
 from flows.ingest.quality import judge
 from flows.ingest.quarantine import list_quarantine, show_quarantine
 from flows.ingest.stock import take_stock
@@ -63,7 +63,7 @@ def corpora(project, *variants, **params):
     params = IngestParams(**params)
     with Memory(project.state("ingest", "memory.sqlite")) as memory:
         stock = take_stock(project, params, memory, silent)
-        prepared = prepare(stock, params, memory, silent)
+        prepared = prepare(Task(stock, params), memory, silent)
     return [assemble(stock.found, prepared, stock.hashes, {}, params.model_copy(update=item)) for item in variants]
 
 
@@ -113,7 +113,7 @@ def kept_and_collapsed(tmp_path_factory, files):
 
 def test_every_input_ends_somewhere_by_either_policy_on_equal_texts(kept_and_collapsed):
     others = ["letter.docx", "page.html", "policy.pdf", "rows.jsonl#a", "rows.jsonl#c"]
-    uris = [[row["source_uri"] for row in made.documents] for made in kept_and_collapsed]
+    uris = [[row["source_uri"] for row in made.documents.to_pylist()] for made in kept_and_collapsed]
     assert uris == [["copy.md", "guide.md", *others], ["copy.md", *others]]
     ends = [{"documents": 7, "duplicates": 0, "duplicate_texts": 1}, {"documents": 6, "duplicates": 1}]
     for made, counts in zip(kept_and_collapsed, ends, strict=True):
@@ -124,7 +124,9 @@ def test_every_input_ends_somewhere_by_either_policy_on_equal_texts(kept_and_col
 
 def test_equal_texts_keep_their_own_ids_and_places_and_share_one_embedding(kept_and_collapsed):
     made = kept_and_collapsed[0]
-    copy, guide = ([row for row in made.chunks if row["source_uri"] == uri] for uri in ("copy.md", "guide.md"))
+    copy, guide = (
+        [row for row in made.chunks.to_pylist() if row["source_uri"] == uri] for uri in ("copy.md", "guide.md")
+    )
     assert [row["text"] for row in copy] == [row["text"] for row in guide]
     assert {row["chunk_id"] for row in copy}.isdisjoint(row["chunk_id"] for row in guide)
     assert [row["duplicate_of"] for row in copy] == [None] * len(copy)
@@ -140,7 +142,7 @@ def test_a_source_brings_at_most_its_quota_by_address_and_the_rest_is_told(proje
     )
     (project.root / "params.yaml").write_text("ingest: {}")
     (made,) = corpora(project, {}, sources=sources)
-    uris = [row["source_uri"] for row in made.documents]
+    uris = [row["source_uri"] for row in made.documents.to_pylist()]
     assert uris == [
         "one/a.md",
         "one/b.md",
@@ -254,8 +256,8 @@ def test_near_duplicates_are_flagged_and_repeated_chunks_point_to_the_first(proj
     put(project, "a.md", f"# One\n\n{long}\n\n# End\n\nThe same end of both of the texts.")
     put(project, "b.md", f"# One\n\n{long} More.\n\n# End\n\nThe same end of both of the texts.")
     (made,) = corpora(project, {})
-    assert json.loads(made.documents[1]["flags"]) == [f"near_duplicate:{document_id('a.md')}"]
-    chunks = pd.DataFrame(made.chunks)
+    assert json.loads(made.documents["flags"][1].as_py()) == [f"near_duplicate:{document_id('a.md')}"]
+    chunks = made.chunks.to_pandas()
     repeated = chunks[chunks["duplicate_of"].notna()]
     first = chunks.set_index("chunk_id").loc[repeated["duplicate_of"]]
     assert len(repeated) > 1

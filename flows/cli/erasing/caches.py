@@ -34,8 +34,13 @@ def scrub_answers(project: Project, traces: Traces, call_ids: Collection[str], *
 
 
 def scrub_drafts(project: Project, traces: Traces, source_paths: Collection[str], *, write: bool) -> int:
-    """Remove remembered drafts with these traces and the hashes of these files; return how many."""
+    """Remove remembered drafts with these traces and the hashes of these files; return how many.
+
+    What `ingest` noted of its last tables goes too: it has no text, but the sketches of all documents.
+    """
     path = project.state("ingest", "memory.sqlite")
+    if write:
+        project.state("ingest", "carried.parquet").unlink(missing_ok=True)
     if not path.exists():
         return 0
     with closing(_opened(path)) as base:
