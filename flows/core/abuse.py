@@ -7,6 +7,8 @@ misses: abuse without its words, words spelt otherwise or quoted, other language
 """
 
 import re
+import sys
+from collections.abc import Iterable
 
 _SLURS = (
     r"nigg(?:er|a)s?|fag(?:got)?s?|kikes?|spics?|chinks|gooks?|wetbacks?|(?:rag|towel)heads?|trann(?:y|ies)|"
@@ -20,14 +22,33 @@ _INSULTS = (
     r"idiots?|morons?|imbeciles?|losers?|scum(?:bags?)?|pathetic|worthless|disgusting|stupid|trash|garbage|filth|"
     r"dumb(?:ass)?|pigs?|freaks?|vermin|parasites?"
 )
+_HARMS = ("kill", "rape", "stab", "shoot", "hurt", "beat", "punch", "burn")
+_WHOM = ("you", "him", "her", "them")
 _ABUSE = re.compile(
     rf"\b(?:{_SLURS}|{_COARSE})\b"
     rf"|\byou(?:'re| are| r)?\b[^.!?\n]{{0,20}}?\b(?:{_INSULTS})\b"
     r"|\b(?:kill|hang) yourself\b"
-    r"|\bi(?:'m going to|'ll| will| want to) (?:kill|rape|stab|shoot|hurt|beat|punch|burn) (?:you|him|her|them)\b"
+    rf"|\bi(?:'m going to|'ll| will| want to) (?:{'|'.join(_HARMS)}) (?:{'|'.join(_WHOM)})\b"
 )
+REACH = 60  # characters; more than is found spans
+CUES = frozenset((  # in lower case; one of them stands in all that is found: a text without any need not be read
+    "nigg", "fag", "kike", "spic", "chinks", "gook", "wetback", "raghead", "towelhead", "trann", "retard", "cunt",
+    "whore", "slut", "pakis", "beaner", "subhuman", "sub-human",
+    "fuck", "bullshit", "shit", "bitch", "asshole", "asswipe", "asshat", "assclown", "dickhead", "dick head", "twat",
+    "wanker", "pussy", "pussies", "douche",
+    "idiot", "moron", "imbecile", "loser", "scum", "pathetic", "worthless", "disgusting", "stupid", "trash", "garbage",
+    "filth", "dumb", "pig", "freak", "vermin", "parasite",
+    "hang yourself", *(f"{harm} {whom}" for harm in _HARMS for whom in _WHOM),
+))  # fmt: skip
 
 
-def is_toxic(text: str) -> bool:
-    """Return whether a text holds words of abuse."""
-    return bool(_ABUSE.search(text.lower()))
+def is_toxic(text: str, stretches: Iterable[tuple[int, int]] = ((0, sys.maxsize),)) -> bool:
+    """Return whether a text holds words of abuse.
+
+    Args:
+        text: Any text.
+        stretches: Where to look, in characters; whoever knows all places of the cues may leave out what lies
+            further than `REACH` from them.
+    """
+    lowered = text.lower()
+    return any(_ABUSE.search(lowered, begin, stop) for begin, stop in stretches)

@@ -7,17 +7,26 @@ combining marks. Each removal is counted in a flag. Joiners stay where scripts a
 
 import re
 import unicodedata
+from functools import cache
 
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
-_ZERO_WIDTH = re.compile(
-    "[\u200b\u2060-\u2064\ufeff\u00ad\u180e]|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
-)
-_TAGS = re.compile("[\U000e0000-\U000e007f]+")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff\ufdd0-\ufdef\ufff9-\ufffb]")
+_TAG, _BIDI = "\U000e0000-\U000e007f", "\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c"
+_ZERO_WIDTH, _JOINERS = "\u200b\u2060-\u2064\ufeff\u00ad\u180e", "\u200c\u200d"
+_CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff\ufdd0-\ufdef\ufff9-\ufffb"
+_UNSEEN = re.compile(f"[{_TAG}{_BIDI}{_ZERO_WIDTH}{_JOINERS}{_CONTROL}]")
 _ESCAPES = re.compile("\x1b(?:\\[[0-9;?]{0,20}[A-Za-z]|\\][^\x07\x1b]{0,200}(?:\x07|\x1b\\\\))")
 _DATA_URI = re.compile(r"data:[a-z]{1,20}/[a-z0-9.+-]{1,60}(?:;[a-z0-9=-]{1,40}){0,3},[A-Za-z0-9+/=%]{64,}")
 _MARKS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
-_BLANK_LINES = re.compile(r"\n{4,}")
+_BLANK = "\n\n\n\n"
+_BLANK_LINES = re.compile(f"{_BLANK}+")
+_STEPS = (
+    ("data_uri", _DATA_URI),
+    ("escape", _ESCAPES),
+    ("tag", re.compile(f"[{_TAG}]+")),
+    ("bidi", re.compile(f"[{_BIDI}]")),
+    ("zero_width", re.compile(f"[{_ZERO_WIDTH}]|(?<![^\x00-\x7f])[{_JOINERS}]|[{_JOINERS}](?![^\x00-\x7f])")),
+    ("control", re.compile(f"[{_CONTROL}]")),
+)
+_SEEN_STEPS = _STEPS[:1]  # all others remove what is unseen
 
 
 def clean(text: str, *, combining_marks_max: int) -> tuple[str, tuple[str, ...], str]:
@@ -28,24 +37,25 @@ def clean(text: str, *, combining_marks_max: int) -> tuple[str, tuple[str, ...],
         combining_marks_max: Most combining marks kept on one letter.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
-    hidden = "".join(chr(ord(char) - 0xE0000) for run in _TAGS.findall(text) for char in run if ord(char) > 0xE001)
+    unseen = bool(_UNSEEN.search(text))
+    hidden = "".join(chr(ord(char) - 0xE0000) for char in text if 0xE0001 < ord(char) < 0xE0080) if unseen else ""
     flags: list[str] = []
-    marks = re.compile(f"(?<=[{_MARKS}]{{{combining_marks_max}}})[{_MARKS}]+")
-    steps = (("data_uri", _DATA_URI), ("escape", _ESCAPES), ("tag", _TAGS), ("bidi", _BIDI),
-             ("zero_width", _ZERO_WIDTH), ("control", _CONTROL))  # fmt: skip
-    for kind, pattern in steps:
+    for kind, pattern in _STEPS if unseen else _SEEN_STEPS:
         text = _remove(text, pattern, kind, flags)
-    text = _remove(unicodedata.normalize("NFC", text), marks, "mark", flags)
-    lines = "\n".join(line.rstrip() for line in text.split("\n"))  # a pattern for this would be quadratic
-    text = _BLANK_LINES.sub("\n\n\n", lines).strip()
-    return text, tuple(flags), hidden
+    if not text.isascii():
+        text = _remove(unicodedata.normalize("NFC", text), _marks_beyond(combining_marks_max), "mark", flags)
+    text = "\n".join([line.rstrip() for line in text.split("\n")])  # a pattern for this would be quadratic
+    return (_BLANK_LINES.sub("\n\n\n", text) if _BLANK in text else text).strip(), tuple(flags), hidden
+
+
+@cache
+def _marks_beyond(most: int) -> re.Pattern[str]:
+    return re.compile(f"[{_MARKS}](?<=[{_MARKS}]{{{most + 1}}})[{_MARKS}]*")
 
 
 def _remove(text: str, pattern: re.Pattern[str], kind: str, flags: list[str]) -> str:
-    if text.isascii() and kind not in {"data_uri", "escape", "control"}:
-        return text
-    found = sum(1 if kind in {"data_uri", "escape"} else len(match.group()) for match in pattern.finditer(text))
-    if found:
-        flags.append(f"removed_{kind}:{found}")
+    if found := [match.group() for match in pattern.finditer(text)]:
+        count = len(found) if kind in {"data_uri", "escape"} else sum(map(len, found))
+        flags.append(f"removed_{kind}:{count}")
         text = pattern.sub("", text)
     return text

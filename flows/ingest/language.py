@@ -6,7 +6,8 @@ that every prose text is full of (Grefenstette 1995, "Comparing two language ide
 """
 
 import re
-from collections import Counter
+
+from flows.ingest.words import Memo
 
 UNKNOWN = "und"
 _SAMPLE_CHARS = 20_000
@@ -33,6 +34,8 @@ _STOP_WORDS = {
     "nl": "de het een en van is dat in te op voor met niet zijn aan er ook als bij maar om wordt of die",
     "sv": "och att det i en som är på av för med den till inte har de ett om var jag från vi kan eller",
 }
+_COUNT_BITS = 16  # of each count in the sum of all; a sample has fewer words than that can count
+_COUNT_MAX = (1 << _COUNT_BITS) - 1
 _STOPS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
 
 
@@ -54,13 +57,19 @@ def _by_script(sample: str) -> str | None:
 
 
 def _by_stop_words(sample: str) -> str:
-    words = Counter(_LETTER_WORD.findall(sample.casefold()))
-    total = sum(words.values())
-    seen = words.keys()
-    hits = sorted(
-        ((sum(words[word] for word in stops & seen), language) for language, stops in _STOPS.items()), reverse=True
-    )
-    (best, language), (second, _) = hits[0], hits[1]
+    counts = sum(map(_COUNTS.__getitem__, sample.split()))
+    total, *stops = (counts >> place * _COUNT_BITS & _COUNT_MAX for place in range(1 + len(_STOPS)))
+    (best, language), (second, _) = sorted(zip(stops, _STOPS, strict=True), reverse=True)[:2]
     if total < _WORDS_MIN or best < _STOP_SHARE_MIN * total or best < _LEAD_MIN * second:
         return UNKNOWN
     return language
+
+
+def _counts(run: str) -> int:
+    """Return in one number how many words a run of characters holds, and how many stop words of each language."""
+    words = _LETTER_WORD.findall(run.casefold())
+    stops = (sum(word in known for word in words) for known in _STOPS.values())
+    return sum(count << place * _COUNT_BITS for place, count in enumerate((len(words), *stops)))
+
+
+_COUNTS = Memo(_counts)

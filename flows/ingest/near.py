@@ -29,7 +29,9 @@ def sketch(text: str) -> tuple[int, ...]:
     for offset in range(size):
         runs = (runs + words[offset : offset + len(runs)]) * _MIX
         runs ^= runs >> np.uint64(29)
-    return tuple(np.unique(runs >> np.uint64(32))[:_SKETCH_SIZE].tolist())
+    hashes = np.sort(runs >> np.uint64(32))
+    first = np.append(True, hashes[1:] != hashes[:-1])
+    return tuple(hashes[first][:_SKETCH_SIZE].tolist())
 
 
 def overlap(one: Sequence[int], other: Sequence[int]) -> float:

@@ -30,7 +30,7 @@ def parse_text(text: str, *, nesting_max: int) -> Parsed:
         Rejected: `policy`; front matter with an object tag, or absurd nesting.
     """
     text = text.replace("\r\n", "\n")
-    if re.search(rf"(?:> ?){{{nesting_max}}}|\[{{{nesting_max}}}", text):
+    if "[" * nesting_max in text or (text.count(">") >= nesting_max and re.search(rf"(?:> ?){{{nesting_max}}}", text)):
         raise Rejected("policy", "nesting", f"deeper than {nesting_max}")
     fields: dict[str, str] = {}
     said: list[str] = []
@@ -46,5 +46,7 @@ def parse_text(text: str, *, nesting_max: int) -> Parsed:
 
 def first_heading(text: str) -> str:
     """Return the text of the first heading, or nothing."""
-    found = _ATX_TITLE.search(text) or _SETEXT_TITLE.search(text)
+    found = (_ATX_TITLE.search(text) if "#" in text else None) or (
+        _SETEXT_TITLE.search(text) if "\n===" in text or "\n---" in text else None
+    )
     return found.group(1).strip(" \t#")[:_TITLE_CHARS_MAX] if found else ""

@@ -10,6 +10,7 @@ is the text with the marks, so every offset is true.
 
 import hashlib
 import hmac
+import re
 import sys
 import unicodedata
 from bisect import bisect_left, insort
@@ -20,14 +21,15 @@ from functools import lru_cache
 from typing import Any
 
 from flows.core.errors import ParamsError
+from flows.ingest.cues import Seen, around
 from flows.ingest.drafts import Rejected
-from flows.ingest.pii import LONG_NUMBER, RULES
+from flows.ingest.pii import CUES, LONG_NUMBER, NUMBER_REACH, RULES, Rule
 
 _HYPHENS = "\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d"
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 _TOKEN_LETTERS = 12
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
-_REACH = 80  # characters; more than any rule spans beside its number
 
 
 @dataclass(frozen=True, order=True)
@@ -39,21 +41,38 @@ class Finding:
     kind: str
 
 
-def find_pii(text: str) -> list[Finding]:
-    """Return the findings of all kinds in the order of the text; none overlap."""
+def find_pii(text: str, seen: Seen | None = None) -> list[Finding]:
+    """Return the findings of all kinds in the order of the text; none overlap.
+
+    Args:
+        text: Any text.
+        seen: What a look for these cues (and others) has shown of it, where somebody has looked.
+    """
     folded = _fold(text)
-    lowered, everywhere = folded.lower(), [(0, len(folded))]
-    around = _around_long_numbers(folded)
+    if seen is None or folded != text:
+        seen = CUES.look(folded)
+    numbers = around((found.span() for found in LONG_NUMBER.finditer(folded)), NUMBER_REACH)
     taken: list[Finding] = []
     for rule in RULES:
-        if rule.cues and not any(map(lowered.__contains__, rule.cues)):
-            continue
-        group = "value" if "value" in rule.pattern.groupindex else 0
-        for begin, stop in _free(taken, around if rule.long_number else everywhere):
-            for found in rule.pattern.finditer(folded, begin, stop):
-                if rule.holds(found[group]):
-                    insort(taken, Finding(*found.span(group), rule.kind))
+        stretches = numbers if rule.anchor is LONG_NUMBER else _stretches(rule, folded, seen)
+        if stretches:
+            _take(rule, folded, _free(taken, stretches), taken)
     return taken
+
+
+def _stretches(rule: Rule, folded: str, seen: Seen) -> list[tuple[int, int]]:
+    """Return where all that the rule can match must lie."""
+    if rule.anchor is None:
+        return seen.near(rule.cues, rule.reach)
+    return around((found.span() for found in rule.anchor.finditer(folded)), rule.reach)
+
+
+def _take(rule: Rule, folded: str, gaps: Iterable[tuple[int, int]], taken: list[Finding]) -> None:
+    group = "value" if "value" in rule.pattern.groupindex else 0
+    for begin, stop in gaps:
+        for found in rule.pattern.finditer(folded, begin, stop):
+            if rule.holds(found[group]):
+                insort(taken, Finding(*found.span(group), rule.kind))
 
 
 def _free(taken: list[Finding], stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -68,29 +87,23 @@ def _free(taken: list[Finding], stretches: Iterable[tuple[int, int]]) -> list[tu
     return gaps
 
 
-def _around_long_numbers(text: str) -> list[tuple[int, int]]:
-    """Return the stretches in which a long number, and a word that says what it is, may stand."""
-    stretches: list[tuple[int, int]] = []
-    for found in LONG_NUMBER.finditer(text):
-        begin, stop = max(0, found.start() - _REACH), found.end() + _REACH
-        if stretches and begin <= stretches[-1][1]:
-            begin = stretches.pop()[0]
-        stretches.append((begin, stop))
-    return stretches
-
-
-def screen_pii(text: str, policy: Mapping[Any, str], key: bytes = b"") -> tuple[str, dict[str, int]]:
+def screen_pii(
+    text: str, policy: Mapping[Any, str], key: bytes = b"", seen: Seen | None = None
+) -> tuple[str, dict[str, int]]:
     """Return the text after the policy, and the number of findings by kind.
 
     Args:
         text: The document's text.
         policy: What to do per kind; kinds that are not named are allowed and counted.
         key: Key of the tokens; needed where a kind is tokenized.
+        seen: As for `find_pii`.
 
     Raises:
         Rejected: `policy`, with a kind that is to be quarantined.
     """
-    found = find_pii(text)
+    found = find_pii(text, seen)
+    if not found:
+        return text, {}
     counts = Counter(item.kind for item in found)
     _refuse(found, counts, policy)
     return _marked(text, found, policy, key), dict(sorted(counts.items()))
@@ -126,11 +139,15 @@ def _token(value: str, kind: str, key: bytes) -> str:
 
 
 def _fold(text: str) -> str:
-    return text if text.isascii() else text.translate(_folding())
+    if text.isascii():
+        return text
+    plain = _folding()
+    found = plain.keys() & set(_FOREIGN.findall(text))
+    return re.sub(f"[{''.join(sorted(found))}]", lambda char: plain[char.group()], text) if found else text
 
 
 @lru_cache(maxsize=1)
-def _folding() -> dict[int, str]:
+def _folding() -> dict[str, str]:
     """Map every digit of any script, full-width character, hyphen and space to its plain form, one to one."""
     wide = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
     digits = {
@@ -138,4 +155,4 @@ def _folding() -> dict[int, str]:
         for char in map(chr, range(0x80, sys.maxunicode + 1))
         if unicodedata.category(char) == "Nd"
     }
-    return str.maketrans(wide | digits | dict.fromkeys(_HYPHENS, "-") | dict.fromkeys(_SPACES, " "))
+    return wide | digits | dict.fromkeys(_HYPHENS, "-") | dict.fromkeys(_SPACES, " ")

@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from flows.core import abuse
 from flows.core.abuse import is_toxic
 from flows.core.access import PUBLIC, joined, read_labels
 from flows.core.ids import sha256
+from flows.ingest import injection, pii, screening
 from flows.ingest.chunking import TokenStarts, chunks
 from flows.ingest.cleaning import clean
+from flows.ingest.cues import Cues, Seen
 from flows.ingest.drafts import Draft, Parsed, ParsedFile, Prepared, Rejected, Rejection
 from flows.ingest.language import detect_language
 from flows.ingest.near import sketch
@@ -24,6 +27,7 @@ from flows.ingest.screening import find_secrets, suspicions
 
 _TITLE_CHARS_MAX = 200
 _WORD = re.compile(r"\w+")
+_CUES = Cues(injection.CUES.union(screening.CUES, pii.CUES, abuse.CUES))
 
 
 @dataclass(frozen=True)
@@ -75,20 +79,22 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, li
     if len(item.text) > params.text_chars_max:
         raise Rejected("too_large", "text_chars_max", f"{len(item.text)} characters")
     text, removed, tagged = clean(item.text, combining_marks_max=params.combining_marks_max)
-    suspected = suspicions(text, "\n".join((item.hidden, tagged)))
-    secrets = find_secrets(text)
+    seen = _CUES.look(text)
+    suspected = suspicions(text, "\n".join((item.hidden, tagged)), seen)
+    secrets = find_secrets(text, seen)
     access = joined(access, *_own_labels(item))
-    problems = (*_size(text, params), *_restricted(access, params), *_secret(secrets, params))
+    problems = (*_size(text, seen, params), *_restricted(access, params), *_secret(secrets, params))
     for problem in (*problems, *_suspicious(suspected, params)):
         if problem.rule not in lifted:
             raise problem
     policy = {kind: "allow" if f"pii_{kind}" in lifted else action for kind, action in params.pii.items()}
-    text, pii_counts = screen_pii(text, policy, key)
+    screened, pii_counts = screen_pii(text, policy, key, seen)
+    text, seen = screened, seen if screened == text else _CUES.look(screened)
     title, _, _ = clean(item.title or first_heading(text), combining_marks_max=params.combining_marks_max)
-    flags = (*item.flags, *removed, *(f"secret:{kind}" for kind, _ in secrets), *suspected, *_toxic(text))
+    flags = (*item.flags, *removed, *(f"secret:{kind}" for kind, _ in secrets), *suspected, *_toxic(seen))
     return Draft(
         text=text,
-        title=" ".join(screen_pii(title, policy, key)[0].split())[:_TITLE_CHARS_MAX],
+        title=" ".join(screen_pii(title, policy, key, _CUES.look(title))[0].split())[:_TITLE_CHARS_MAX],
         media_type=parsed.media_type,
         parsed_by=parsed.parsed_by,
         language=detect_language(text),
@@ -108,16 +114,16 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, li
     )
 
 
-def _toxic(text: str) -> tuple[str, ...]:
-    return ("toxic_suspected",) if is_toxic(text) else ()
+def _toxic(seen: Seen) -> tuple[str, ...]:
+    return ("toxic_suspected",) if is_toxic(seen.lowered, seen.near(abuse.CUES, abuse.REACH)) else ()
 
 
-def _size(text: str, params: IngestParams) -> Iterator[Rejected]:
+def _size(text: str, seen: Seen, params: IngestParams) -> Iterator[Rejected]:
     if not text:
         yield Rejected("empty", "no_characters")
     if len(text) < params.chars_min:
         yield Rejected("too_short", "chars_min", f"{len(text)} of at least {params.chars_min} characters")
-    longest = max(map(len, _WORD.findall(text)), default=0)
+    longest = max(map(len, _WORD.findall(text)), default=0) if seen.longest > params.word_chars_max else 0
     if longest > params.word_chars_max:
         yield Rejected("policy", "word_chars_max", f"unbroken word of {longest} characters")
 

