@@ -1,7 +1,9 @@
 """Write files so that a reader sees the old one or the new one, never half of either.
 
 Bytes go to a neighbour on the same file system, are flushed to the disk, and take the place of
-the old file by `os.replace`. A killed process leaves at most a `*.tmp-*` neighbour behind.
+the old file by `os.replace`. A killed process leaves at most a `*.tmp-*` neighbour behind. After a
+power cut only what was flushed is sure to be there: a file's bytes by flushing it, its name by
+flushing its folder. So whatever is named by something published is flushed before that is.
 """
 
 import json
@@ -26,7 +28,7 @@ def sha256_file(path: Path) -> str:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary neighbour of `path` that becomes `path` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:8]}")
     try:
         yield temporary
@@ -81,8 +83,16 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, and flush their names to the disk."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
 def replace_folder(build: Path, target: Path) -> None:
-    """Put the finished folder `build` in the place of `target`.
+    """Put the finished folder `build`, whose files are flushed, in the place of `target`.
 
     POSIX cannot exchange two folders in one step, so the old one is moved aside first; a kill in
     between leaves `target` absent and the old content beside it, which `recover_folder` undoes.
@@ -92,6 +102,8 @@ def replace_folder(build: Path, target: Path) -> None:
     if target.exists():
         target.rename(aside)
     build.rename(target)
+    sync(target.parent)  # the old content is removed only when the new one cannot be lost
+    sync(build.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from flows.core.clock import Clock, utc_now
 from flows.core.errors import LockedError
+from flows.core.files import make_folder
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def writer_lock(path: Path, *, what: str, wait: bool = False, clock: Clock = utc
     Raises:
         LockedError: Another process holds it; says which and since when.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 from flows.core.errors import IntegrityError
 from flows.core.project import Project
 from flows.index.layout import files_of_version, table_folder, tables_on_disk
-from flows.index.manifest import IndexManifest, database, kept_manifests, manifest_file, published
+from flows.index.manifest import IndexManifest, database, kept_manifests, last_published, manifest_file
 
 NEVER = timedelta(days=36_500)  # no version is that old: nothing is cleaned up
 
@@ -60,7 +60,7 @@ def retire(project: Project, connection: Any, table: Any, *, pinned: Collection[
     Raises:
         IntegrityError: The files of the newest version are not all known; nothing is swept.
     """
-    live, kept = published(project), kept_manifests(project)
+    live, kept = last_published(project), kept_manifests(project)
     gone = expired(kept, live=live.tag if live else None, pinned=pinned, keep=keep)
     for manifest in gone:
         manifest_file(project, manifest.tag).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from flows.core.access import UNLABELLED
 from flows.core.errors import InputError, IntegrityError, LlmopsError, did_you_mean
-from flows.core.files import read_json, write_json
+from flows.core.files import read_json, sync, write_json
 from flows.core.ids import content_id
 from flows.core.project import Project
 
@@ -91,6 +91,14 @@ def published(project: Project) -> IndexManifest | None:
     return read_manifest(pointer(project)) if pointer(project).exists() else None
 
 
+def last_published(project: Project) -> IndexManifest | None:
+    """Return the live manifest for a writer; where the pointer is torn, the newest kept one."""
+    try:
+        return published(project)
+    except LlmopsError:
+        return next(reversed(kept_manifests(project)), None)
+
+
 def publish(project: Project, manifest: IndexManifest) -> None:
     """Keep the manifest under its tag, then make it the live one."""
     write_json(manifest_file(project, manifest.tag), asdict(manifest))
@@ -111,6 +119,7 @@ def publish_carried(project: Project) -> None:
         carried.unlink()
     else:
         carried.replace(pointer(project))
+    sync(pointer(project).parent)
 
 
 def kept_manifests(project: Project) -> list[IndexManifest]:

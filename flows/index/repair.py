@@ -1,10 +1,11 @@
-"""Open a table for writing although a crash or a bad disk has damaged it.
+"""Open a table for writing although a crash, a power cut or a bad disk has damaged it.
 
 A newest manifest that is empty or cut makes a Lance table unopenable for ever, while the version
 before it is fine (measured; also tenequm/pond#110); an older one, or a tag that is empty, makes every
-maintenance of it fail. What is damaged is moved aside, and the next
-run writes again what it held: the rows can always be made from the chunks. A table whose data is
-damaged is begun anew; versions that are intact stay readable.
+maintenance of it fail. The damaged one is moved aside, and the next run writes again what it held: the
+rows can always be made from the chunks. Lance flushes no file, so after a power cut what was written and
+not yet published may hold anything; it is dropped by the first writer after a start of the machine. A
+table whose data is damaged is begun anew; versions that are intact stay readable.
 """
 
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.core.errors import IntegrityError
-from flows.core.files import sha256_file
+from flows.core.files import sha256_file, write_text
 from flows.core.project import Project
 from flows.index.layout import (
     manifest_path,
@@ -24,11 +25,12 @@ from flows.index.layout import (
     tag_files,
     versions_on_disk,
 )
-from flows.index.manifest import database, kept_manifests
+from flows.index.manifest import database, kept_manifests, last_published
 from flows.index.schema import fingerprint_id, stored_fingerprint, table_schema
 from flows.index.verify import damages
 
 FIRST_TABLE = "chunks"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")  # another one after every start of the machine (Linux)
 
 
 def open_or_create(project: Project, connection: Any, fingerprint: Mapping[str, Any], *, rebuild: bool) -> Any:
@@ -40,6 +42,7 @@ def open_or_create(project: Project, connection: Any, fingerprint: Mapping[str, 
         fingerprint: Identity of the vectors.
         rebuild: Begin anew although the table is fine.
     """
+    _drop_unflushed(project)
     schema, wanted = table_schema(fingerprint), fingerprint_id(fingerprint)
     for name in tables_on_disk(database(project)):
         table = open_newest(project, connection, name)
@@ -49,6 +52,22 @@ def open_or_create(project: Project, connection: Any, fingerprint: Mapping[str, 
             return table
     free = FIRST_TABLE not in tables_on_disk(database(project))
     return connection.create_table(FIRST_TABLE if free else f"{FIRST_TABLE}-{wanted[:12]}", schema=schema)
+
+
+def _drop_unflushed(project: Project) -> None:
+    """Remove the versions that are not published, if the machine has started since a writer was here last."""
+    marker = project.state("index", "boot")
+    boot = _BOOT.read_text() if _BOOT.exists() else ""
+    if marker.is_file() and marker.read_text() == boot:
+        return
+    live = last_published(project)
+    flushed = {(manifest.table, manifest.version) for manifest in [*kept_manifests(project), *([live] if live else [])]}
+    for name in tables_on_disk(database(project)):
+        folder = table_folder(database(project), name)
+        for version in versions_on_disk(folder):
+            if (name, version) not in flushed:
+                manifest_path(folder, version).unlink()
+    write_text(marker, boot)
 
 
 def open_newest(project: Project, connection: Any, name: str) -> Any:
@@ -71,11 +90,11 @@ def _torn(project: Project, name: str) -> list[Path]:
     """
     root = database(project)
     folder = table_folder(root, name)
-    published = {root / file: digest for manifest in kept_manifests(project) for file, digest in manifest.files.items()}
+    known = {root / file: digest for manifest in kept_manifests(project) for file, digest in manifest.files.items()}
     manifests = [manifest_path(folder, version) for version in versions_on_disk(folder)]
     return [
         *(path for path in tag_files(folder).values() if not _is_whole_tag(path)),
-        *(path for path in manifests if not _is_whole_manifest(path, published.get(path))),
+        *(path for path in manifests if not _is_whole_manifest(path, known.get(path))),
     ]
 
 
@@ -86,12 +105,12 @@ def _is_whole_tag(path: Path) -> bool:
         return False
 
 
-def _is_whole_manifest(path: Path, published: str | None) -> bool:
+def _is_whole_manifest(path: Path, known: str | None) -> bool:
     try:
         manifest_sections(path)
     except IntegrityError:
         return False
-    return published is None or sha256_file(path) == published
+    return known is None or sha256_file(path) == known
 
 
 def _set_aside(project: Project, path: Path) -> None:

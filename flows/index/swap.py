@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.core.errors import ParamsError
 from flows.core.project import Project
-from flows.index.manifest import published
+from flows.index.manifest import last_published
 from flows.index.schema import fingerprint_id
 
 
@@ -18,7 +18,7 @@ def changed_fields(project: Project, fingerprint: Mapping[str, Any]) -> list[str
 
     Nothing differs before the first publication.
     """
-    live = published(project)
+    live = last_published(project)
     if live is None or fingerprint_id(live.fingerprint) == fingerprint_id(fingerprint):
         return []
     names = sorted({*live.fingerprint, *fingerprint})

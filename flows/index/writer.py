@@ -17,7 +17,7 @@ import numpy as np
 
 from flows.core.clock import Clock, utc_now
 from flows.core.errors import InputError
-from flows.core.files import recover_folder
+from flows.core.files import make_folder, recover_folder
 from flows.core.locks import writer_lock
 from flows.core.project import Project
 from flows.core.settings import crash_point_requested
@@ -228,7 +228,7 @@ def open_writer(
         root = database(project)
         recover_folder(root)  # an erasure may have been killed while it put a new index in place
         publish_carried(project)
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         with disk_errors(root):
             connection = lancedb.connect(root)
             table = open_or_create(project, connection, fingerprint, rebuild=rebuild)

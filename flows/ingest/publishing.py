@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.core.contracts import CHUNKS, DOCUMENTS, QUARANTINE
 from flows.core.errors import LlmopsError
-from flows.core.files import sync, write_json, write_text
+from flows.core.files import make_folder, sync, write_json, write_text
 from flows.core.project import Project
 from flows.core.tables import check, empty, read_table, write_checked, write_table
 from flows.ingest.assemble import Corpus, Recut
@@ -92,7 +92,7 @@ def publish(project: Project, params: IngestParams, corpus: Corpus, now: datetim
     write_json(aside / "balance.json", corpus.balance)
     write_json(aside / "quality.json", quality)
     write_text(aside / "quality.html", render(quality, corpus.balance))
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     for name in OUTPUTS:
         (aside / name).replace(target / name)
     sync(target)

@@ -160,3 +160,28 @@ def test_a_tag_that_is_lost_loses_no_version(project, some, now):
     publish(project, some | {"delta.md": "a changed document"}, now, pinned=[older.tag])
     assert verify_index(project) == []
     assert len(open_index(project, older.tag).rows()) == 5
+
+
+def test_a_torn_pointer_is_made_good_by_the_next_publication(project, some, now):
+    older = publish(project, some, now)
+    publish(project, some | {"delta.md": "a fourth document"}, now)
+    pointer(project).write_text("")
+    with pytest.raises(IntegrityError, match="llmops embed"):
+        open_index(project)
+    live = publish(project, some | {"delta.md": "a changed document"}, now)
+    assert live.tag == open_index(project).manifest.tag
+    assert len(open_index(project, older.tag).rows()) == 5
+    assert verify_index(project) == []
+
+
+def test_after_a_start_of_the_machine_only_what_was_published_is_believed(project, some, now):
+    live = publish(project, some, now)
+    with open_writer(project, FINGERPRINT) as writer:
+        apply(writer, some | {"delta.md": "written but not published"})
+    with open_writer(project, FINGERPRINT) as writer:
+        assert len(writer.hashes()) == 6  # a killed process: the kernel still has what it wrote
+    project.state("index", "boot").write_text("an earlier start")
+    with open_writer(project, FINGERPRINT) as writer:
+        assert len(writer.hashes()) == 5
+    assert publish(project, some, now).tag == live.tag
+    assert verify_index(project) == []

@@ -4,6 +4,7 @@ The order makes a kill harmless: what was made from the document goes first, the
 last, so running the same command again finds it and finishes. Nothing else may run meanwhile.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -51,6 +52,7 @@ def carry_out(project: Project, target: Target, plan: Plan, *, prove: bool, cloc
     with _everything_locked(project, clock):
         compact(project)
         places, objects, rewritten = _remove(project, target, clock)
+        os.sync()  # no power cut may bring back what the certificate says is gone
         proof = _prove(project, target) if prove else None
         path = _certify(project, target, plan, places, objects, rewritten, proof, clock)
     _snapshot(project)
