@@ -10,13 +10,15 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from flows.core.errors import InputError, ParamsError
+from flows.core.errors import InputError, ParamsError, did_you_mean
 from flows.ingest.archive import MEGABYTE
 from flows.ingest.drafts import Rejected
 from flows.ingest.params import IngestParams
 from flows.ingest.sniff import BY_SUFFIX, REFUSED
 from flows.ingest.web import SCHEMES, check_address, fetch
 
+_PINS_FSSPEC = ("s3fs",)  # a release of it needs the fsspec of the same name, and would replace the installed one
+_LOCAL = ("file", "local")
 _STAMPS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -34,10 +36,8 @@ def list_remote(url: str, params: IngestParams) -> Iterator[tuple[str, str, int,
     scheme = urlsplit(url).scheme
     try:
         found = _listing(system, root)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"source {url!r} cannot be listed ({type(error).__name__}). Check the address and the access to it."
-        ) from None
+    except Exception as error:  # noqa: BLE001 - drivers raise what their own libraries do
+        raise _out_of_reach(url, error) from None
     if not found:
         raise InputError(f"source {url!r} does not exist or is empty. Check ingest.sources in params.yaml.")
     base = str(system._strip_protocol(root)).rstrip("/")
@@ -64,9 +64,12 @@ def read_remote(url: str, params: IngestParams) -> bytes:
             raise Rejected("too_large", "size_max_mb", f"{answer.size / MEGABYTE:.1f} MB")
         return answer.body
     system, path = _open_system(url)
-    with system.open(path, "rb") as stream:
-        data: bytes = stream.read(bytes_max + 1)
-        return data
+    try:
+        with system.open(path, "rb") as stream:
+            data: bytes = stream.read(bytes_max + 1)
+            return data
+    except Exception as error:  # noqa: BLE001 - drivers raise what their own libraries do
+        raise OSError(type(error).__name__) from None
 
 
 def _page(url: str, params: IngestParams) -> tuple[str, str, int, str]:
@@ -89,14 +92,44 @@ def _known(name: str) -> bool:
 def _open_system(url: str) -> tuple[Any, str]:
     import fsspec
 
+    scheme = url.partition("://")[0]
+    if urlsplit(url).password:
+        raise ParamsError(
+            f"a source of {scheme!r} holds a password. Give it to the driver by its own environment or file."
+        )
+    if scheme not in fsspec.available_protocols():  # nor a chain of two, which no list of hosts would see
+        known = sorted({*SCHEMES, *fsspec.available_protocols()})
+        raise ParamsError(
+            f"source {url!r} is of no kind that can be read.{did_you_mean(scheme, known)} "
+            "Write a path, a web page's address, or one such as 's3://bucket/folder'."
+        )
     try:
         system, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise ParamsError(
-            f"no driver for {urlsplit(url).scheme!r} sources is installed ({type(error).__name__}). "
-            "Install the fsspec driver."
-        ) from None
+    except ImportError:
+        raise ParamsError(f"no driver for {scheme!r} sources is installed. {_driver(scheme)}.") from None
+    except Exception as error:  # noqa: BLE001 - some drivers connect here, and raise what their own libraries do
+        raise _out_of_reach(url, error) from None
     return system, path
+
+
+def _driver(scheme: str) -> str:
+    """Return what to install for a scheme, as fsspec knows it."""
+    from importlib.metadata import version
+
+    from fsspec.registry import known_implementations
+
+    package = known_implementations[scheme]["class"].partition(".")[0]
+    if package in _PINS_FSSPEC:
+        return f"Run `pip install {package}=={version('fsspec')}` in the environment of llmops"
+    if package == "fsspec":
+        return str(known_implementations[scheme]["err"])
+    return f"Run `pip install {package}` in the environment of llmops"
+
+
+def _out_of_reach(url: str, error: Exception) -> InputError:
+    return InputError(
+        f"source {url!r} cannot be listed ({type(error).__name__}). Check the address and the access to it."
+    )
 
 
 def _listing(system: Any, root: str) -> dict[str, dict[str, Any]]:
@@ -107,4 +140,4 @@ def _listing(system: Any, root: str) -> dict[str, dict[str, Any]]:
 
 
 def _address(scheme: str, path: str) -> str:
-    return path if "://" in path else f"{scheme}://{path.lstrip('/') if scheme != 'file' else path}"
+    return path if "://" in path else f"{scheme}://{path if scheme in _LOCAL else path.lstrip('/')}"

@@ -2,6 +2,7 @@
 
 import datetime
 import http.server
+import importlib.util
 import ipaddress
 import ssl
 import threading
@@ -228,7 +229,9 @@ def test_a_page_that_fails_stops_no_other(project, site):
         ("https://127.0.0.1.example/a.md", "is not allowed"),
         ("https://127.0.0.1:99999/a.md", "no valid port"),
         ("https://someone:hidden@127.0.0.1/a.md", "credentials"),
-        ("unknown-store://bucket/a.md", "no driver"),
+        ("s3://someone:hidden@bucket/a.md", "holds a password"),
+        ("gss://bucket/a.md", "'gss://bucket/a.md' is of no kind that can be read. Did you mean 'gs'"),
+        ("simplecache::https://127.0.0.2/a.md", "is of no kind that can be read"),
     ],
 )
 def test_what_may_not_be_asked_is_not_asked(project, url, message):
@@ -236,6 +239,23 @@ def test_what_may_not_be_asked_is_not_asked(project, url, message):
     with pytest.raises(ParamsError, match=message) as caught:
         discover(project, given)
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "package"), [("s3://bucket/docs", "s3fs"), ("gs://bucket/docs", "gcsfs"), ("abfs://c/docs", "adlfs")]
+)
+def test_a_store_whose_driver_is_missing_says_what_to_install(project, url, package):
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed here")
+    given = IngestParams.model_validate({"sources": [{"uri": url}]})
+    with pytest.raises(ParamsError, match=f"no driver for '{url[:2]}.* Run `pip install {package}"):
+        discover(project, given)
+
+
+def test_a_store_that_does_not_answer_is_said_to_be_out_of_reach(project):
+    given = IngestParams.model_validate({"sources": [{"uri": "ftp://127.0.0.1:1/docs"}]})
+    with pytest.raises(InputError, match=r"cannot be listed \(ConnectionRefusedError\)\. Check the address"):
+        discover(project, given)
 
 
 @pytest.fixture
