@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,16 +50,23 @@ def guarded(work: Callable[[], int]) -> int:
     try:
         return work()
     except LlmopsError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _say(f"error: {error}")
         return error.exit_code
     except BrokenPipeError:
         return 0
     except (OSError, sqlite3.Error) as error:
-        sys.stderr.write(f"error: {error}. Check free space, permissions and the path, and run again.\n")
+        _say(f"error: {error}. Check free space, permissions and the path, and run again.")
         return IO_ERROR
     except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; nothing is half-written. Run the same command again to go on.\n")
+        _say("\nstopped; nothing is half-written. Run the same command again to go on.")
         return STOPPED
+
+
+def _say(message: str) -> None:
+    """Write to standard error; where that is a file on the full disk, the exit code has to tell."""
+    with suppress(OSError):
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from flows.cli.main import main
 from flows.cli.run import chosen_stages
-from flows.core.errors import UsageError
+from flows.core.errors import InputError, UsageError
 from flows.core.project import STAGES
+from tests.conftest import ROOT
 
 
 def test_help_teaches_the_verbs(capsys):
@@ -68,3 +70,9 @@ def test_the_module_runs_as_a_program():
 
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_the_exit_code_tells_where_standard_error_is_on_a_full_disk(tmp_path):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "flows.cli.main", "--project", str(tmp_path), "ingest"]
+        assert subprocess.run(command, cwd=ROOT, stderr=full, check=False).returncode == InputError.exit_code

@@ -10,8 +10,9 @@ from flows.core.files import write_json
 from flows.core.project import Project
 from flows.core.tables import write_table
 from flows.embed import stage
-from flows.index.manifest import published
+from flows.index.manifest import database, published
 from flows.index.store import open_index
+from flows.index.verify import verify_index
 from tests.index.corpus import chunks_of
 
 PARAMS = {"provider": {"embedding_model": "local-hash-384"}, "embed": {"recall_queries": 5, "recall_texts": 2}}
@@ -79,6 +80,20 @@ def test_damage_is_mended_by_the_next_run(project, some, now):
     record = embed(project, some, now)
     assert record.did_work
     assert len(open_index(project).rows()) == 4
+
+
+def test_a_table_that_lacks_a_column_is_begun_anew_and_no_vector_is_paid_again(project, some, now):
+    import lancedb
+
+    embed(project, some, now)
+    older = published(project)
+    lancedb.connect(database(project)).open_table(older.table).drop_columns(["heading"])
+    write_params(project, embed={"recall_queries": 6})
+    record = embed(project, some, now + timedelta(days=1))
+    assert (record.counts["new"], record.counts["rows"], record.calls) == (4, 4, 0)
+    assert "heading" in open_index(project).rows()
+    assert len(open_index(project, older.tag).rows()) == 4
+    assert verify_index(project) == []
 
 
 def test_a_version_that_a_release_names_is_kept(project, some, now):
