@@ -3,8 +3,8 @@
 The tables that `ingest` published are its memory of all that did not change: a file that still has
 the key it had then (`prepare.Task.keys`) has the same rows. They are believed only where their bytes
 have the SHA-256 noted by the run that made them, with the same code; everything else is recalled or
-prepared. What is noted (`.llmops/ingest/carried.parquet`: for each document its file's key and counts
-and its sketch, no text) may be deleted at any time.
+prepared. What is noted (`.llmops/ingest/carried.bin`, a digest and a table: of each document its file's
+key and counts and its sketch, no text) may be deleted at any time.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from flows.core import contracts
-from flows.core.files import replacing
+from flows.core.files import write_bytes
 from flows.core.ids import sha256
 from flows.core.project import Project
 from flows.ingest.drafts import Draft, Prepared
@@ -38,6 +38,7 @@ def _schema(contract: "pa.DataFrameSchema", without: Collection[str] = ()) -> ar
 
 DOCUMENTS = _schema(contracts.DOCUMENTS)
 CHUNKS = _schema(contracts.CHUNKS, without=(*INHERITED, "duplicate_of"))
+_DIGEST_CHARS = 64
 _COUNTS = ("inputs", "superseded", "repeated")
 
 
@@ -96,12 +97,13 @@ def carry(project: Project, keys: Mapping[str, str], code: str) -> Carried:
         code: Fingerprint of the stage's code.
     """
     try:
-        noted = parquet.read_table(_file(project))
+        data = _file(project).read_bytes()
+        noted = _table(data[_DIGEST_CHARS:], data[:_DIGEST_CHARS])
         believed = noted.schema.metadata or {}
         if believed.get(b"code") != code.encode():
             return Carried()
-        documents = _read(project.data("ingest", "documents.parquet"), DOCUMENTS, believed[b"documents"])
-        chunks = _read(project.data("ingest", "chunks.parquet"), CHUNKS, believed[b"chunks"])
+        documents = _table(project.data("ingest", "documents.parquet").read_bytes(), believed[b"documents"], DOCUMENTS)
+        chunks = _table(project.data("ingest", "chunks.parquet").read_bytes(), believed[b"chunks"], CHUNKS)
     except (OSError, arrow.ArrowException, KeyError):
         return Carried()
     placed = list(_placed(documents, noted, keys))
@@ -110,11 +112,11 @@ def carry(project: Project, keys: Mapping[str, str], code: str) -> Carried:
     return Carried(documents, chunks, noted["n_chunks"].to_numpy(), placed, files)
 
 
-def _read(path: Path, columns: arrow.Schema, expected: bytes) -> arrow.Table:
-    data = path.read_bytes()
-    if sha256(data) != expected.decode():
-        raise OSError("not the bytes that were published")
-    return parquet.read_table(arrow.BufferReader(data), columns=columns.names).cast(columns)
+def _table(data: bytes, digest: bytes, columns: arrow.Schema | None = None) -> arrow.Table:
+    if sha256(data).encode() != digest:
+        raise OSError("not the bytes that were written")
+    table = parquet.read_table(arrow.BufferReader(data), columns=columns.names if columns else None)
+    return table.cast(columns) if columns else table
 
 
 def _placed(documents: arrow.Table, noted: arrow.Table, keys: Mapping[str, str]) -> Iterator[Placed]:
@@ -149,9 +151,12 @@ def note(
         "n_chunks": arrow.array(n_chunks),
         **{name: [getattr(result, name) for _, result in of_file] for name in _COUNTS},
     })  # fmt: skip
-    with suppress(OSError), replacing(_file(project)) as temporary:  # no space: the next run recalls its drafts
-        parquet.write_table(table.replace_schema_metadata(dict(believed)), temporary)
+    sink = arrow.BufferOutputStream()
+    parquet.write_table(table.replace_schema_metadata(dict(believed)), sink)
+    data = sink.getvalue().to_pybytes()
+    with suppress(OSError):  # no space: the next run recalls its drafts
+        write_bytes(_file(project), sha256(data).encode() + data)
 
 
 def _file(project: Project) -> Path:
-    return project.state("ingest", "carried.parquet")
+    return project.state("ingest", "carried.bin")

@@ -31,7 +31,7 @@ _ROW_ID_CHARS_MAX = 200
 _HIDDEN = re.compile(r"(?:^|/)\.(?!\.)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """One thing that stands in a source.
 

@@ -50,19 +50,22 @@ class Task:
 
     @cached_property
     def lifted(self) -> dict[str, Lifted]:
-        """Lifted rules of each input by address."""
-        hashes = self.stock.hashes
-        return {item.uri: lifted_for(self.releases, item.uri, hashes[item.uri]) for item in self.stock.inputs}
+        """Lifted rules of those inputs by address for which there are any."""
+        if not self.releases:
+            return {}
+        lifted = {
+            item.uri: lifted_for(self.releases, item.uri, self.stock.hashes[item.uri]) for item in self.stock.inputs
+        }
+        return {uri: rules for uri, rules in lifted.items() if rules}
 
     @cached_property
     def keys(self) -> dict[str, str]:
         """Key of each input by address: its bytes, and all else that decides what it comes to."""
         shape = shape_id(self.params, self.key)
         sources = [_source_key(source, shape) for source in self.params.sources]
+        hashes, lifted = self.stock.hashes, self.lifted
         return {
-            item.uri: content_id(
-                self.stock.hashes[item.uri], item.suffix, sources[item.source], _let_in(self.lifted[item.uri])
-            )
+            item.uri: content_id(hashes[item.uri], item.suffix, sources[item.source], _let_in(lifted.get(item.uri, {})))
             for item in self.stock.inputs
         }
 
@@ -103,7 +106,7 @@ def _prepare_new(todo: Mapping[str, Found], task: Task) -> Iterator[tuple[str, P
         works = {place: partial(_parsed, item, hashes[item.uri], params, pool) for place, item in todo.items()}
         for place, parsed in _ahead(todo, works, threads, most=2 * params.parser_processes):
             item = todo[place]
-            handling = Handling(params, token_starts, task.key, task.lifted[item.uri])
+            handling = Handling(params, token_starts, task.key, task.lifted.get(item.uri, {}))
             yield place, _refined(parsed, params.sources[item.source].access, hashes[item.uri], handling)
 
 

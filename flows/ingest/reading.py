@@ -51,6 +51,8 @@ def _read_local(path: str, bytes_max: int) -> bytes:
     """Read at most one byte beyond the limit; never follows a link, never waits on a pipe."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode):
             raise OSError("not a regular file")
-        return stream.read(bytes_max + 1)
+        data = stream.read(min(info.st_size, bytes_max) + 1)  # asking for more than there is costs its allocation
+        return data if len(data) <= info.st_size else data + stream.read(bytes_max + 1 - len(data))

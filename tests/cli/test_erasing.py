@@ -140,7 +140,7 @@ def test_cached_answers_go_by_call_and_by_text_and_no_page_of_the_file_keeps_the
 
 def test_remembered_drafts_go_by_what_they_say(project, traces):
     path = project.state("ingest", "memory.sqlite")
-    noted = project.state("ingest", "carried.parquet")
+    noted = project.state("ingest", "carried.bin")
     noted.parent.mkdir(parents=True)
     noted.write_bytes(b"sketches of all documents")
     with Memory(path) as memory:

@@ -271,6 +271,8 @@ def test_the_quality_page_is_whole_safe_and_counts_what_was_judged(published):
     assert [(suite["name"], suite["rows"] > 0, len(suite["expectations"]) > 10) for suite in quality["suites"]] == [
         ("documents", True, True), ("chunks", True, True)
     ]  # fmt: skip
+    checkers = [{item["checked_by"] for item in suite["expectations"]} for suite in quality["suites"]]
+    assert checkers == [{"Pandera", "Great Expectations"}] * 2
     page = published.data("ingest", "quality.html").read_text()
     assert "<script" not in page
     assert "http://" not in page

@@ -40,7 +40,7 @@ def scrub_drafts(project: Project, traces: Traces, source_paths: Collection[str]
     """
     path = project.state("ingest", "memory.sqlite")
     if write:
-        project.state("ingest", "carried.parquet").unlink(missing_ok=True)
+        project.state("ingest", "carried.bin").unlink(missing_ok=True)
     if not path.exists():
         return 0
     with closing(_opened(path)) as base:
