@@ -29,6 +29,11 @@ class Seen(NamedTuple):
         held = self.cues & cues
         return around(sorted(place for cue in held for place in _places(self.lowered, cue)), reach) if held else []
 
+    def among(self, stretches: Iterable[tuple[int, int]], cues: Set[str]) -> list[tuple[int, int]]:
+        """Return those of the stretches of text that hold one of the cues."""
+        held = self.cues & cues
+        return [place for place in stretches if any(self.lowered.find(cue, *place) >= 0 for cue in held)]
+
 
 def around(places: Iterable[tuple[int, int]], reach: int) -> list[tuple[int, int]]:
     """Return the stretches of text within reach (characters) of the places, which come in order."""

@@ -57,7 +57,10 @@ _SHAPE = (
 )
 _REPLIES = ("response", "reply", "answer", "output", "message", "explanation", "elucidation")
 _REPLY = rf"your (?:{'|'.join(_REPLIES)})\b"
-_WORK = r"(?:response|code|implementation|solution|algorithm|program|project|elucidation|explanation)"
+_WORKS = (
+    "response", "code", "implementation", "solution", "algorithm", "program", "project", "elucidation", "explanation",
+)  # fmt: skip
+_WORK = rf"(?:{'|'.join(_WORKS)})"
 _ROLES = ("root", "dan", "in developer mode", "unrestricted")
 _JUDGES = ("evaluator", "judge", "grader", "model", "assistant", "ai")
 _SNIPPET = r"\b(?:following|subsequent|below|provided) (?:\w+ ){0,2}code\b"
@@ -85,7 +88,7 @@ STRONG = (
     _sign(rf"\b{_SHAPE}\b[^.,;\n]{{0,60}}?\b{_REPLY}",
           *(f"your {what}" for what in _REPLIES)),
     _sign(rf"{_SNIPPET}[^.\n]{{0,60}}\b(?:your|the) (?:\w+ ){{0,4}}{_WORK}", " code"),
-    _sign(rf"\byour {_WORK}[^.\n]{{0,60}}{_SNIPPET}", " code"),
+    _sign(rf"\byour {_WORK}[^.\n]{{0,60}}{_SNIPPET}", *(f"your {what}" for what in _WORKS)),
     _sign(r"\bignorier\w* (?:sie )?(?:alle )?(?:vorherigen|bisherigen|obigen) anweisungen", "ignorier"),
     _sign(r"\bignor\w{1,3} (?:todas )?las instrucciones (?:anteriores|previas)", "instrucciones"),
     _sign(r"\bignor\w{1,4} (?:toutes )?les instructions (?:précédentes|ci-dessus)", "les instructions"),
@@ -125,6 +128,7 @@ WEAK = (
           "you must ", "you have to ", "you should ", "you shall ", "you can "),
 )  # fmt: skip
 BASE64_CHARS_MIN = 24
+_BASE64_LOWERED = re.compile(f"[a-z0-9+/]{{{BASE64_CHARS_MIN}}}")
 _BASE64 = re.compile(rf"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{{{BASE64_CHARS_MIN},400}}={{0,2}}(?![A-Za-z0-9+/=])")
 
 
@@ -172,7 +176,7 @@ def _windows(text: str) -> Iterator[str]:
 
 def _decoded(text: str, seen: Seen) -> Iterator[str]:
     """Yield what is written in base64, in lower case."""
-    if seen.longest < BASE64_CHARS_MIN:
+    if not any(_BASE64_LOWERED.search(word) for word in seen.distinct if len(word) >= BASE64_CHARS_MIN):
         return
     for word in {word for word in text.split() if len(word) >= BASE64_CHARS_MIN}:
         for found in _BASE64.finditer(word):

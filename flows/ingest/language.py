@@ -6,6 +6,7 @@ that every prose text is full of (Grefenstette 1995, "Comparing two language ide
 """
 
 import re
+from string import ascii_letters
 
 from flows.ingest.words import Memo
 
@@ -15,6 +16,7 @@ _SCRIPT_SHARE_MIN = 0.3
 _STOP_SHARE_MIN = 0.08  # prose has .3 to .5, lists of names and numbers next to none
 _WORDS_MIN = 5
 _LEAD_MIN = 1.3  # the winner over the second, as a ratio
+_FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _LETTER_WORD = re.compile(r"[^\W\d_]+")
 
 _SCRIPTS = (
@@ -46,10 +48,13 @@ def detect_language(text: str) -> str:
 
 
 def _by_script(sample: str) -> str | None:
-    letters = 0 if sample.isascii() else sum(map(str.isalpha, sample))
+    foreign = "" if sample.isascii() else "".join(_FOREIGN.findall(sample))
+    letters = sum(map(str.isalpha, foreign))
     if not letters:
         return None
-    shares = {name: len(re.findall(f"[{chars}]", sample)) / letters for name, chars in _SCRIPTS}
+    latin = sample.encode("ascii", errors="ignore")
+    letters += len(latin) - len(latin.translate(None, ascii_letters.encode()))
+    shares = {name: len(re.findall(f"[{chars}]", foreign)) / letters for name, chars in _SCRIPTS}
     if shares["ja"] > _KANA_SHARE_MIN and shares["ja"] + shares["zh"] >= _SCRIPT_SHARE_MIN:
         return "ja"
     name, share = max(shares.items(), key=lambda item: item[1])

@@ -35,7 +35,7 @@ class Rule:
         holds: What makes it real.
         reach: Characters; more than the pattern spans. It is tried only so far around its anchor or cues.
         cues: Lower-case words, one of which stands in all that the pattern matches.
-        anchor: The same as a pattern, for rules without cues.
+        anchor: The same as a pattern, for rules without cues; of long numbers those with one of the cues beside.
     """
 
     kind: PiiKind
@@ -78,6 +78,7 @@ _BORN = (
 _CALL = (
     r"phone|telephone|tel|mobile|cell|fax|call(?: me| us)?(?: back)?(?: on| at)|reach me (?:on|at)|whatsapp|registered"
 )
+_PLACES = {"office", "fax", "mobile", "cell", "home", "work"}
 _NUMBER = r"\+?\(?\d{1,5}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}"
 _NIR_MONTH = r"(?:0[1-9]|1[0-2]|[2-9]\d)"
 _SSN = r"\d{3}-\d\d-\d{4}"
@@ -139,13 +140,14 @@ RULES = (
     Rule("date_of_birth", _after(_BORN, _DAY), cues={
         "born", "birth", "dob", "geburtsdatum", "geboren", "ne le", "né le", "nee le", "née le", "fecha de nacimiento",
         "data di nascita"}),
-    _number("phone", r"(?<![\w.+])\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}(?![\w-])", checksums.phone),
+    Rule("phone", re.compile(r"(?<![\w.+])\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}(?![\w-])"),
+         checksums.phone, cues={f"+{digit}" for digit in "0123456789"}, anchor=LONG_NUMBER),
     _number("phone", r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[.-]\d{4}(?:x\d{1,5})?(?![\w-])", checksums.phone),
     _number("phone", rf"(?<![\w.,+-])(?!{_SSN})\(?0[1-9]\d{{0,3}}\)?(?:[ .-]\d{{2,4}}){{2,4}}(?![\w-]|\.\d)",
             checksums.phone),
     Rule("phone", _after(_CALL, _NUMBER), checksums.phone, anchor=LONG_NUMBER),
-    Rule("phone", _any(rf"(?<![\w.])(?P<value>{_NUMBER}) ?\(?(?:office|fax|mobile|cell|home|work)\b"), checksums.phone,
-         anchor=LONG_NUMBER),
+    Rule("phone", _any(rf"(?<![\w.])(?P<value>{_NUMBER}) ?\(?(?:{'|'.join(sorted(_PLACES))})\b"), checksums.phone,
+         cues=_PLACES, anchor=LONG_NUMBER),
     Rule("postal_address", _any(rf"\b(?:\d{{1,6}} )?{_BOX}\b{_TAIL}"), reach=160, cues={"box"}),
     Rule("postal_address", re.compile(r"\b[AFD]PO,? A[AEP],? \d{5}\b"), cues={"po a", "po, a"}),
     Rule("postal_address", re.compile(

@@ -54,7 +54,10 @@ def find_pii(text: str, seen: Seen | None = None) -> list[Finding]:
     numbers = around((found.span() for found in LONG_NUMBER.finditer(folded)), NUMBER_REACH)
     taken: list[Finding] = []
     for rule in RULES:
-        stretches = numbers if rule.anchor is LONG_NUMBER else _stretches(rule, folded, seen)
+        if rule.anchor is LONG_NUMBER:
+            stretches = seen.among(numbers, rule.cues) if rule.cues else numbers
+        else:
+            stretches = _stretches(rule, folded, seen)
         if stretches:
             _take(rule, folded, _free(taken, stretches), taken)
     return taken

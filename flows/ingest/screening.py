@@ -35,7 +35,6 @@ _CUES = {  # lower-case strings, one of which stands in every such secret
     "token": {"eyj"},
     "url_password": {"://"},
 }
-_NEEDED = {"url_password": "@"}  # what stands in it besides, for its cue is in every link
 CUES = Cues(cue for cues in _CUES.values() for cue in cues)
 
 _SHINGLE_WORDS = 4
@@ -50,8 +49,10 @@ def find_secrets(text: str, seen: Seen | None = None) -> list[tuple[str, int]]:
         text: Any text.
         seen: What a look for these cues (and others) has shown of it, where somebody has looked.
     """
-    held = (seen or CUES.look(text)).cues
-    possible = [kind for kind, cues in _CUES.items() if not held.isdisjoint(cues) and _NEEDED.get(kind, "") in text]
+    seen = seen or CUES.look(text)
+    possible = [kind for kind, cues in _CUES.items() if not seen.cues.isdisjoint(cues)]
+    if "url_password" in possible and not any("@" in word for word in seen.distinct if "://" in word):
+        possible.remove("url_password")  # every link has its cue
     hits = [(kind, found.start()) for kind in possible if (found := _SECRET[kind].search(text))]
     return sorted(hits, key=lambda hit: hit[1])
 

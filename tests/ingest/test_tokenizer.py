@@ -16,6 +16,7 @@ TOKENIZER = load_tokenizer(max_tokens=None)
 @given(TEXTS)
 @example("a\u00a0b c\td")
 @example("one\x1ctwo three")
+@example("https://example.com/" + "some-words/" * 12 + "//[SEP]/na\u00efve/\u0301" + "\u4e8c/" * 3)
 def test_words_cut_one_by_one_have_the_tokens_of_the_whole_text(text: str) -> None:
     whole = [start for start, _ in TOKENIZER.encode(text, add_special_tokens=False).offsets]
     assert list(token_starts(text)) == whole
