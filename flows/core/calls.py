@@ -14,7 +14,7 @@ import os
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,8 +75,8 @@ class Journal:
 
     def append(self, call: Call) -> None:
         """Write one record with a single system call, after applying the privacy setting."""
-        record = asdict(replace(call, prompt=self._veil(call.prompt), completion=self._veil(call.completion)))
-        record["started_at"] = call.started_at.isoformat()
+        veiled = {"prompt": self._veil(call.prompt), "completion": self._veil(call.completion)}
+        record = vars(call) | veiled | {"started_at": call.started_at.isoformat()}
         os.write(self._handle, (json.dumps(record, ensure_ascii=True) + "\n").encode())
 
     def close(self) -> None:

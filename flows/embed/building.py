@@ -20,7 +20,7 @@ from flows.core.runs import Job, RunRecord
 from flows.core.settings import load_settings
 from flows.core.tables import read_table
 from flows.embed import cluster
-from flows.embed.changes import Changes, diff
+from flows.embed.changes import Changes, Places, diff
 from flows.embed.params import EmbedParams
 from flows.embed.pins import pinned_tags
 from flows.embed.vectors import query_texts, vectors_for
@@ -93,36 +93,36 @@ def _write(
     progress: Progress,
 ) -> Changes:
     changes = diff(writer.hashes(), rows[list(HASHES)])
-    todo = rows[rows["chunk_id"].isin(changes.written)]
-    known = _known(writer, todo, changes)
-    if load_settings().ray_address and len(todo):
-        writer.remove(changes.changed)  # a cluster can only add rows
-        cluster.write(project, writer, todo, known, provider, size=params.write_rows)
+    known = _known(writer, changes)
+    if load_settings().ray_address and len(changes.written):
+        writer.remove(rows["chunk_id"].iloc[changes.changed].tolist())  # a cluster can only add rows
+        cluster.write(project, writer, rows.iloc[changes.written], known, provider, size=params.write_rows)
     else:
-        _write_here(writer, todo, known, provider, params.write_rows, progress)
+        _write_here(writer, rows, changes.written, known, provider, params.write_rows, progress)
     writer.remove(changes.removed)
     return changes
 
 
 def _write_here(
     writer: Writer,
-    todo: "pd.DataFrame",
+    rows: "pd.DataFrame",
+    todo: Places,
     known: Mapping[str, Vectors],
     provider: Provider,
     size: int,
     progress: Progress,
 ) -> None:
     for start in range(0, len(todo), size):
-        batch = todo.iloc[start : start + size]
+        batch = rows.iloc[todo[start : start + size]]
         vectors = vectors_for(batch, known, lambda texts: provider.embed(texts, mode="document"))
         writer.upsert(batch, vectors)
         progress("rows", start + len(batch), len(todo))
 
 
-def _known(writer: Writer, todo: "pd.DataFrame", changes: Changes) -> dict[str, Vectors]:
+def _known(writer: Writer, changes: Changes) -> dict[str, Vectors]:
     """Return the vectors that the table has already; read before the first write replaces any."""
-    keys = [key for key in todo["vector_key"].unique() if key in changes.reusable]
-    return dict(zip(keys, writer.vectors([changes.reusable[key] for key in keys]), strict=True))
+    vectors = writer.vectors(list(changes.reusable.values()))
+    return dict(zip(changes.reusable, vectors, strict=True))
 
 
 def _publish(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as arrow
 
+BATCH_ROWS_MIN = 1_000  # fewer are not worth a process
 FILLED = "known_vector"  # column of a batch: the vector of a text that the index has already
 
 
@@ -86,14 +87,15 @@ def write(
         rows: `flows.index.schema.rows_of`; not empty.
         known: Vectors that the index has already, by `vector_key`.
         provider: Sets the money aside and counts what was used.
-        size: Rows in a batch, about.
+        size: Rows in a batch at most, about; fewer where processors would be idle.
 
     Raises:
         LlmopsError: What a batch raised; nothing was committed.
     """
     import ray
 
-    batches = batches_of(rows, known, size)
+    share = len(rows) // int(ray.cluster_resources().get("CPU", 1))
+    batches = batches_of(rows, known, min(size, max(share, BATCH_ROWS_MIN)))
     tally = ray.remote(_Tally).options(num_cpus=0).remote()
     with provider.lending() as loan:
         task = _Task(

@@ -46,7 +46,7 @@ def estimate(
     rehearsal = Rehearsal(project, clock=clock)
     rehearsal.probe()
     changes = diff(rows.head(0) if force else _indexed(project, rehearsal, rows), rows[list(HASHES)])
-    todo = rows[rows["chunk_id"].isin(changes.written)]
+    todo = rows.iloc[changes.written]
     for start in range(0, len(todo), params.write_rows):
         batch = todo.iloc[start : start + params.write_rows]
         missing = batch[~batch["vector_key"].isin(changes.reusable.keys())].drop_duplicates("vector_key")

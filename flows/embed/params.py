@@ -21,7 +21,7 @@ class EmbedParams(Section):
     recall_min: float = Field(
         0.95, ge=0.5, le=1.0, description="Recall@10 against exact search below which nothing is published."
     )
-    recall_queries: int = Field(200, ge=1, le=10_000, description="Stored vectors that recall is measured with.")
+    recall_queries: int = Field(200, ge=1, le=10_000, description="Most stored vectors that recall is measured with.")
     recall_texts: int = Field(20, ge=0, le=1_000, description="Texts embedded as queries that recall is measured with.")
     exact_rows_max: int = Field(20_000, ge=1, le=1_000_000, description="Up to so many rows: exact search.")
     sq_rows_max: int = Field(50_000, ge=1, le=100_000_000, description="Up to so many rows: IVF_SQ, quick to build.")
@@ -38,7 +38,7 @@ class EmbedParams(Section):
     deleted_share_max: float = Field(0.1, ge=0, le=1, description="So is one with a larger share of deleted rows.")
     keep_versions: int = Field(5, ge=1, le=1_000, description="Newest index versions that stay, beside pinned ones.")
     write_rows: int = Field(
-        10_000, ge=1, le=100_000, description="Rows per commit; a killed run repeats at most these."
+        50_000, ge=1, le=100_000, description="Rows per commit; a killed run repeats at most these."
     )
     language: str = Field("English", min_length=2, description="Language of stems and stop words in the text index.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Decides which vectors and texts recall is measured with.")

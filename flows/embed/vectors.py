@@ -1,12 +1,12 @@
 """Get the vector of every row that is to be written, embedding no text that has one already."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flows.core.ids import sha256
+from flows.core.ids import ID_CHARS, sha256
 from flows.index.schema import Vectors
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ def vectors_for(
 def query_texts(rows: "pd.DataFrame", size: int, seed: int) -> list[str]:
     """Return the first words of up to `size` texts, as stand-ins for questions.
 
-    The texts with the smallest seeded hashes are taken, so that a small change of the corpus
-    changes few of them and costs few new embeddings.
+    The texts whose keys, which are hashes, lie nearest to a seeded one are taken, so that a small
+    change of the corpus changes few of them and costs few new embeddings.
     """
-    texts = dict(zip(rows["vector_key"].tolist(), rows["text"].tolist(), strict=True))
-    order = sorted(texts, key=lambda key: sha256(f"{seed}:{key}"))
-    starts = (" ".join(texts[key].split()[:QUERY_WORDS]) for key in order)
-    return list(islice(filter(None, starts), size))
+    keys, seeded = rows["vector_key"].tolist(), int(sha256(str(seed))[:ID_CHARS], 16)
+    place_of = {key: place for place, key in enumerate(keys)}
+    near = nsmallest(size, place_of, key=lambda key: int(key, 16) ^ seeded)
+    words = (rows["text"].iloc[place_of[key]].split()[:QUERY_WORDS] for key in near)
+    return [" ".join(start) for start in words if start]

@@ -60,19 +60,19 @@ def build_indices(table: Any, build: Build) -> Kind:
     """Bring every index up to the table's rows and return the kind of the vector index.
 
     A small table's text index is built anew, which is quick, and its data files are merged only when
-    that pays. A large table is optimised, which adds to its indices but rewrites its data: LanceDB
-    does not offer the one without the other. The key column never gets an index: with one,
-    concurrent merges bring duplicates back.
+    that pays. A large table is optimised, which merges its small files and adds new rows to the indices it has;
+    first of all, because merging files under a new index would mean to rewrite that too. The key column never
+    gets an index: with one, concurrent merges bring duplicates back.
     """
     from lancedb.index import FTS
 
     kind = build.kind(table.count_rows())
     found = {index.name: index for index in table.list_indices()}
     large = kind != "exact"
-    _vector_index(table, kind, found.get(VECTOR_INDEX), build)
-    _filter_indices(table, found, wanted=large)
     if large or worn(table, fragments_max=build.fragments_max, deleted_share_max=build.deleted_share_max):
         optimise(table)
+    _vector_index(table, kind, found.get(VECTOR_INDEX), build)
+    _filter_indices(table, found, wanted=large)
     text = found.get(TEXT_INDEX)
     if text is None or not large or build.language not in text.index_details["language"]:
         table.create_index("search_text", config=FTS(language=build.language), replace=True)
@@ -131,7 +131,7 @@ def tune(table: Any, kind: Kind, queries: Vectors, build: Build) -> tuple[Probin
     if kind == "exact":
         queries = queries[:: max(1, len(queries) // EXACT_QUERIES)]
     for probing in _ladder(kind, table.count_rows(), build):
-        recall = measure(table, queries, probing)
+        recall = measure(table, queries, probing, recall_min=build.recall_min)
         if recall.value >= build.recall_min:
             return probing, recall
     raise GateError(

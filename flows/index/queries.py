@@ -65,8 +65,10 @@ class Opened:
         return found
 
 
-def nearest(opened: Opened, vector: Vectors, limit: int, where: str | None, columns: Sequence[str]) -> Any:
-    """Return the query for the rows nearest by cosine, with `_distance`."""
+def nearest(
+    opened: Opened, vector: Vectors | list[Vectors], limit: int, where: str | None, columns: Sequence[str]
+) -> Any:
+    """Return the query for the rows nearest by cosine, with `_distance`; of several vectors, with `query_index`."""
     probing = opened.probing
     query = opened.query().nearest_to(vector).column("vector").distance_type("cosine")
     if probing.probes:

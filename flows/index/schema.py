@@ -8,19 +8,21 @@ texts. The table's schema carries the embedding fingerprint: a table describes i
 
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from flows.core.errors import ContractError, first_three
-from flows.core.ids import content_id
+from flows.core.ids import ID_CHARS, content_id
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as arrow
 
 Vectors = npt.NDArray[np.float32]
+Column = Any  # an Arrow column, whole or in pieces
 
 KEY = "chunk_id"
 SHOWN = (
@@ -29,6 +31,7 @@ SHOWN = (
 HASHES = ("chunk_id", "row_key", "vector_key")
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 FINGERPRINT = b"embedding_fingerprint"
+HASHED_ROWS = 8_192  # at a time, which bounds memory
 UNIT_TOLERANCE = 1e-3  # float32 rounding of a vector's length
 
 
@@ -38,7 +41,7 @@ def context(title: str, heading: str) -> str:
 
 
 def rows_of(chunks: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the index rows of `chunks`, without their vectors.
+    """Return the index rows of `chunks` in their order, without their vectors.
 
     Args:
         chunks: The contract `chunks`. A chunk with `duplicate_of` shares the vector of that chunk
@@ -46,20 +49,70 @@ def rows_of(chunks: "pd.DataFrame") -> "pd.DataFrame":
 
     Returns:
         The columns of `SHOWN`, `search_text` (context and text, for the full-text index),
-        `vector_text` (what is embedded for the row), `vector_key` and `row_key`; by `chunk_id`.
+        `vector_text` (what is embedded for the row), `vector_key` and `row_key`.
     """
-    rows = chunks[list(SHOWN)].sort_values(KEY, ignore_index=True)
-    shown = {name: rows[name].tolist() for name in SHOWN}  # plain lists: a frame's own iteration is many times slower
-    parts = zip(shown["title"], shown["heading"], shown["text"], strict=True)
-    search = ["\n".join(filter(None, (context(title, heading), text))) for title, heading, text in parts]
-    by_id = dict(zip(shown[KEY], search, strict=True))
-    original = dict(zip(chunks[KEY].tolist(), chunks["duplicate_of"].tolist(), strict=True))
-    embedded = [by_id[original[chunk] if original[chunk] in by_id else chunk] for chunk in shown[KEY]]
-    keys = [content_id("vector", text) for text in embedded]
-    values = zip(*shown.values(), search, keys, strict=True)
-    return rows.assign(
-        search_text=search, vector_text=embedded, vector_key=keys, row_key=[content_id("row", *row) for row in values]
-    )
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    shown = chunks[list(SHOWN)].reset_index(drop=True)
+    table = arrow.Table.from_pandas(shown, preserve_index=False)
+    embedded = search = _search_texts(table)
+    keys = _hashes({"text": search})
+    if chunks["duplicate_of"].notna().any():
+        originals = _originals(chunks["duplicate_of"], table[KEY])
+        embedded, keys = search.take(originals), keys.take(originals)
+    visible = {name: table[name] for name in SHOWN if name != "text"}  # which the search text ends with
+    lengths = compute.binary_length(table["text"])
+    row_keys = _hashes(visible | {"length": lengths, "search_text": search, "vector_key": keys})
+    found = {"search_text": search, "vector_text": embedded, "vector_key": keys, "row_key": row_keys}
+    return shown.assign(**{name: column.to_pandas() for name, column in found.items()})
+
+
+def _search_texts(table: "arrow.Table") -> Column:
+    pairs = zip(table["title"].to_pylist(), table["heading"].to_pylist(), strict=True)
+    above = (context(str(title), str(heading)) for title, heading in pairs)
+    return _joined([_text([f"{head}\n" if head else "" for head in above]), _text(table["text"])], "")
+
+
+def _originals(duplicate_of: "pd.Series[str]", ids: Column) -> Column:
+    """Return the place of the chunk whose vector each chunk has: its own, where the other one is not there."""
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    places = compute.index_in(_text(duplicate_of), value_set=_text(ids))
+    return compute.coalesce(places, arrow.array(np.arange(len(duplicate_of), dtype=np.int32)))
+
+
+def _hashes(columns: Mapping[str, Column]) -> Column:
+    """Return a hash of each row. The lengths of the values stand before them, so that their boundaries count."""
+    import pyarrow as arrow
+
+    blocks = arrow.table(dict(columns)).to_batches(max_chunksize=HASHED_ROWS)
+    return arrow.chunked_array([_block_hashes(block.columns) for block in blocks], arrow.large_string())
+
+
+def _block_hashes(columns: Sequence[Column]) -> Column:
+    from pyarrow import compute
+
+    texts = [_text(column) for column in columns]
+    lengths = [_text(compute.binary_length(text)) for text in texts]
+    rows = _joined([*lengths, *texts], " ").cast("large_binary").to_pylist()
+    return _text([sha256(row).hexdigest()[:ID_CHARS] for row in rows])
+
+
+def _text(values: Any) -> Column:
+    import pyarrow as arrow
+
+    kind = arrow.large_string()
+    return values.cast(kind) if isinstance(values, arrow.Array | arrow.ChunkedArray) else arrow.array(values, kind)
+
+
+def _joined(columns: Sequence[Column], separator: str) -> Any:
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    join: Any = compute.binary_join_element_wise
+    return join(*columns, arrow.scalar(separator, arrow.large_string()))
 
 
 def fingerprint_id(fingerprint: Mapping[str, Any]) -> str:

@@ -61,12 +61,12 @@ def access_counts(table: Any) -> dict[str, int]:
 
 
 def row_hashes(table: Any) -> "pd.DataFrame":
-    """Return `chunk_id`, `row_key` and `vector_key` of every row, sorted by id.
+    """Return `chunk_id`, `row_key` and `vector_key` of every row.
 
     Raises:
         IntegrityError: A key stands twice; every change is followed by this check.
     """
-    found: pd.DataFrame = table.search().select(list(HASHES)).to_arrow().sort_by(KEY).to_pandas()
+    found: pd.DataFrame = table.search().select(list(HASHES)).to_arrow().to_pandas()
     twice = found[KEY][found[KEY].duplicated()].tolist()
     if twice:
         raise IntegrityError(

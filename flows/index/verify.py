@@ -19,6 +19,7 @@ from flows.core.project import Project
 from flows.index.layout import REMEDY
 from flows.index.manifest import IndexManifest, database, kept_manifests, pointer, published
 
+UNIQUE = {"data", "_indices"}  # folders whose files have names of their own
 Stamp = list[int | str]  # size in bytes, time of change in ns, SHA-256
 
 
@@ -31,9 +32,15 @@ class Damage:
     reason: Literal["missing", "differs", "unreadable"]
 
 
-def hashes(root: Path, files: Iterable[Path]) -> dict[str, str]:
-    """Return the SHA-256 of files by their path below `root`."""
-    return {path.relative_to(root).as_posix(): sha256_file(path) for path in files}
+def hashes(root: Path, files: Iterable[Path], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of files by their path below `root`.
+
+    A file of data or of an index has a name that no other will ever have, and Lance never changes it. If it is
+    `known` from the live version it keeps that hash: to read it again would take damage done since for content.
+    """
+    names = {path.relative_to(root).as_posix(): path for path in files}
+    kept = {name: digest for name, digest in known.items() if UNIQUE.intersection(Path(name).parts)}
+    return {name: kept.get(name) or sha256_file(path) for name, path in names.items()}
 
 
 def flush(files: Iterable[Path], root: Path) -> None:

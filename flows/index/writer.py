@@ -31,6 +31,7 @@ from flows.index.manifest import (
     IndexManifest,
     content_tag,
     database,
+    last_published,
     manifest_file,
     publish,
     publish_carried,
@@ -70,7 +71,7 @@ class Writer:
         return columns
 
     def hashes(self) -> "pd.DataFrame":
-        """Return `chunk_id`, `row_key` and `vector_key` of every row, by id."""
+        """Return `chunk_id`, `row_key` and `vector_key` of every row."""
         return upsert.row_hashes(self._table)
 
     def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
@@ -167,7 +168,7 @@ class Writer:
         retire(self._project, self._connection, self._table, pinned=pinned, keep=build.keep_versions)
         require_indexed(self._table)
         sample = sampled_queries(self._table, ids, build.recall_queries, build.seed)
-        asked = sample if queries is None else np.vstack([sample, queries])
+        asked = sample if queries is None else np.vstack([queries, sample])
         probing, recall = tune(self._table, kind, asked, build)
         version = int(self._table.version)
         self._tag(tag, version)
@@ -201,7 +202,8 @@ class Writer:
         folder = table_folder(root, self.table)
         files = files_of_version(folder, version)
         flush([*files, *tag_files(folder).values()], root)
-        return hashes(root, files)
+        live = last_published(self._project)
+        return hashes(root, files, known=live.files if live else {})
 
 
 @contextmanager

@@ -210,7 +210,8 @@ class Provider:
         session, model, params = self._session, self.embedding_model, self._session.params
         endpoint, total = session.endpoint(model), len(found) + len(todo)
         ordered = sorted(todo.items(), key=lambda item: len(item[1]))  # equal lengths pad little
-        batches = [ordered[start : start + params.embed_batch] for start in range(0, len(ordered), params.embed_batch)]
+        size = params.texts_per_request(local=is_local(model))
+        batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
         async def one(batch: list[tuple[bytes, str]]) -> None:
             ask = embed_ask([text for _, text in batch], mode, model, endpoint, params, step="embed")

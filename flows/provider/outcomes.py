@@ -5,6 +5,7 @@ a JSON error; usage is checked against our own count; vectors are placed by `ind
 position. A body that is not what the wire promises is an *unknown* outcome: it was probably billed.
 """
 
+import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from flows.core.ids import canonical_json
 Vectors = npt.NDArray[np.float32]
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)[-_][A-Za-z0-9*._-]{6,}|\bBearer\s+\S+")
 ROUNDING = 1e-6  # a length this near to 1 is that of a vector in float32 that was scaled before
+FLOAT_BYTES = 4  # of a float32, the wire's number
 _DETAIL_CHARS = 300  # of a provider's message, so that an error stays readable
 
 
@@ -186,25 +188,28 @@ def read_vectors(body: bytes, *, count: int) -> tuple[Vectors, str, Tokens | Non
     if not isinstance(data, list):
         raise BrokenBodyError("the answer holds no vectors")
     try:
-        placed = {int(item["index"]): _vector(item["embedding"]) for item in data}
+        placed = {int(item["index"]): _vector_bytes(item["embedding"]) for item in data}
     except (KeyError, TypeError, ValueError):
         raise BrokenBodyError("a vector is not readable") from None
     if len(data) != count or sorted(placed) != list(range(count)):
         raise UnusableAnswerError("bad_embedding", f"{len(data)} vectors came for {count} texts", tokens)
-    if len({vector.shape for vector in placed.values()}) != 1:
+    if len(set(map(len, placed.values()))) != 1:
         raise UnusableAnswerError("bad_embedding", "the vectors differ in length", tokens)
-    return normalised(np.stack([placed[i] for i in range(count)]), tokens), str(value.get("model") or ""), tokens
+    matrix = np.frombuffer(b"".join(placed[i] for i in range(count)), dtype="<f4").reshape(count, -1)
+    return normalised(matrix, tokens), str(value.get("model") or ""), tokens
 
 
-def _vector(value: Any) -> Vectors:
-    import base64
-
+def _vector_bytes(value: Any) -> bytes:
+    """Return a vector as little-endian float32, from base64 or from a list of numbers."""
     if isinstance(value, str):
-        return np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4")
+        found = binascii.a2b_base64(value, strict_mode=True)
+        if len(found) % FLOAT_BYTES:
+            raise ValueError(len(found))
+        return found
     if not isinstance(value, list):
         raise TypeError(type(value).__name__)
     with np.errstate(over="ignore"):  # infinity is found with the lengths
-        return np.asarray(value, dtype=np.float32)
+        return np.asarray(value, dtype="<f4").tobytes()
 
 
 def normalised(matrix: Vectors, tokens: Tokens | None = None) -> Vectors:
@@ -213,9 +218,16 @@ def normalised(matrix: Vectors, tokens: Tokens | None = None) -> Vectors:
     Raises:
         UnusableAnswerError: A row is empty, not finite, or has length 0.
     """
-    norms = np.linalg.norm(matrix.astype(np.float64), axis=1) if matrix.ndim == 2 else np.zeros(1)
-    if not np.isfinite(norms).all() or not (norms > 0).all():
-        bad = int(np.sum(~np.isfinite(norms) | ~(norms > 0)))
+    norms = lengths(matrix) if matrix.ndim == 2 else np.zeros(1)
+    bad = int(np.sum(norms == 0))
+    if bad:
         raise UnusableAnswerError("bad_embedding", f"{bad} of {len(matrix)} vectors are zero or not finite", tokens)
-    norms[np.abs(norms - 1) < ROUNDING] = 1.0
     return np.asarray(matrix / norms[:, None], dtype=np.float32)
+
+
+def lengths(matrix: Vectors) -> npt.NDArray[np.float64]:
+    """Return what to divide each row by for length 1: exactly 1 where it is that long, and 0 where none would do."""
+    norms = np.linalg.norm(matrix.astype(np.float64), axis=1)
+    norms[~np.isfinite(norms)] = 0.0
+    norms[np.abs(norms - 1) < ROUNDING] = 1.0
+    return np.asarray(norms)

@@ -74,6 +74,9 @@ class ProviderParams(Section):
         "auto", description="Back end of the local embedding model; part of its fingerprint."
     )
     embed_batch: int = Field(64, ge=1, le=2048, description="Texts per embedding request.")
+    local_embed_batch: int = Field(
+        256, ge=1, le=2048, description="The same for the embedded server; more saves little and lengthens latencies."
+    )
     probe_cosine_min: float = Field(
         0.9995, ge=0.9, le=1.0, description="A hosted model whose probe vectors fall below this is another model."
     )
@@ -120,6 +123,10 @@ class ProviderParams(Section):
     estimate_history_days: int = Field(
         90, ge=1, le=3660, description="Logged calls of so many days say how long answers are, for an estimate."
     )
+
+    def texts_per_request(self, *, local: bool) -> int:
+        """Return how many texts an embedding request takes, to the embedded server or to a hosted provider."""
+        return self.local_embed_batch if local else self.embed_batch
 
     @model_validator(mode="after")
     def _budgets_have_names_of_their_own(self) -> Self:

@@ -119,11 +119,11 @@ class Rehearsal:
         return np.stack([known.get(key, blank) for key in keys]) if keys else np.zeros((0, dims), dtype=np.float32)
 
     def _plan_embedding(self, texts: Sequence[str]) -> None:
-        for start in range(0, len(texts), self.params.embed_batch):
-            size = sum(
-                count.count(text, self.embedding_model) for text in texts[start : start + self.params.embed_batch]
-            )
-            self.planned.append(Planned("embeddings", self.embedding_model, "embed", size))
+        model = self.embedding_model
+        step = self.params.texts_per_request(local=is_local(model))
+        for start in range(0, len(texts), step):
+            size = sum(count.count(text, model) for text in texts[start : start + step])
+            self.planned.append(Planned("embeddings", model, "embed", size))
 
     def probe(self) -> None:
         """Count the request that identifies a hosted embedding model; a local one is known by its code."""

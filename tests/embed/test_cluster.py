@@ -159,7 +159,7 @@ def test_a_cluster_makes_the_index_of_a_single_process(tmp_path, address):
     assert embed(many, address)[0] == 0
     same(alone, many)
     assert last_record(many, "embed").counts == first.counts | {"version": published(many).version}
-    probed = sum(HashEmbedder().count(PROBES))  # the other machine asks who it is, too
+    probed = sum(HashEmbedder().embed_and_count(PROBES)[1])  # the other machine asks who it is, too
     assert tokens(many) == tokens(alone) + probed, "a text was embedded twice"
 
     calls = read_calls(many)

@@ -179,7 +179,7 @@ def unlabelled(project, now):
     table.drop_columns(["access"])
     table.tags.create("c-before000000", table.version)
     files = files_of_version(table_folder(database(project), manifest.table), table.version)
-    known = hashes(database(project), files)
+    known = hashes(database(project), files, {})
     values = asdict(replace(manifest, tag="c-before000000", version=table.version, files=known))
     del values["access"]
     write_json(manifest_file(project, values["tag"]), values)

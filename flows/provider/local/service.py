@@ -13,17 +13,16 @@ from flows.core.errors import did_you_mean
 from flows.core.files import write_json
 from flows.provider.local import chat, lexical, reader
 from flows.provider.local.catalog import EMBEDDING_MODELS, FINE_TUNED_PREFIX, MODELS, MODERATION_MODELS, Model
-from flows.provider.local.embedder import Embedder
+from flows.provider.local.embedder import Embedder, Vectors
 from flows.provider.local.hashing import HashEmbedder
 from flows.provider.local.lexical import LexicalReader
-from flows.provider.local.minilm import MAX_TOKENS, MiniLm, load_tokenizer
+from flows.provider.local.minilm import MAX_TOKENS, SPECIAL_TOKENS, MiniLm, load_tokenizer
 from flows.provider.local.moderation import moderate
 from flows.provider.local.reader import ExtractiveReader, Knobs
 from flows.provider.local.records import Record, new_id
 from flows.provider.local.wire import ApiError, ChatRequest, EmbeddingRequest, ModerationRequest, parse
 
 RELEASED_AT = 1_780_272_000  # 2026-06-01; `created` of every model, so that answers do not depend on the clock
-SPECIAL_TOKENS = 2  # [CLS] and [SEP], which the model adds to every text
 
 
 class Tokenizer:
@@ -74,6 +73,10 @@ class Service:
         return self._make()
 
     @cached_property
+    def _hashing(self) -> Embedder:
+        return HashEmbedder()
+
+    @cached_property
     def _reader(self) -> ExtractiveReader:
         return ExtractiveReader(self._embedder)
 
@@ -86,7 +89,7 @@ class Service:
         if name not in EMBEDDING_MODELS:
             raise unknown_model(name, EMBEDDING_MODELS)
         with self._lock:
-            return HashEmbedder() if name == "local-hash-384" else self._embedder
+            return self._hashing if name == "local-hash-384" else self._embedder
 
     def base_reader(self) -> ExtractiveReader:
         """Return the reader that fine-tuning starts from."""
@@ -147,13 +150,12 @@ class Service:
         if request.dimensions not in (None, chosen.fingerprint.dims):
             raise ApiError(f"{request.model!r} has {chosen.fingerprint.dims} dimensions only.", param="dimensions")
         texts = request.texts()
-        vectors = chosen.embed(texts)
-        counts = chosen.count(texts)
-        encode = _base64 if request.encoding_format == "base64" else _floats
+        vectors, counts = chosen.embed_and_count(texts)
+        encoded = _base64(vectors) if request.encoding_format == "base64" else vectors.tolist()
         return {
             "object": "list",
             "model": request.model,
-            "data": [{"object": "embedding", "index": at, "embedding": encode(row)} for at, row in enumerate(vectors)],
+            "data": [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(encoded)],
             "usage": {"prompt_tokens": sum(counts), "total_tokens": sum(counts)},
             "system_fingerprint": str(chosen.fingerprint),
             "fingerprint": chosen.fingerprint.as_dict(),
@@ -181,9 +183,5 @@ def unknown_model(name: str, known: Mapping[str, Model]) -> ApiError:
     )
 
 
-def _base64(row: Any) -> str:
-    return base64.b64encode(row.astype("<f4").tobytes()).decode()
-
-
-def _floats(row: Any) -> list[float]:
-    return [float(value) for value in row]
+def _base64(vectors: Vectors) -> list[str]:
+    return [base64.b64encode(row).decode("ascii") for row in vectors.astype("<f4")]

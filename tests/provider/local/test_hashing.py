@@ -1,9 +1,13 @@
 """The hash embedder keeps the embedder contract and is a different space from MiniLM's."""
 
+from collections import Counter
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.provider.local import hashing
 from flows.provider.local.hashing import DIMS, HashEmbedder, distinct
 
 SHORT_TEXTS = st.lists(st.text(max_size=40), max_size=8)
@@ -48,6 +52,20 @@ def test_a_repeated_feature_of_a_text_is_counted_once_with_its_number() -> None:
     assert [column.tolist() for column in found] == [[0, 0, 1], [3, 7, 7], [1, 2, 1]]
 
 
+@given(st.lists(st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2**63, 2**64 - 1])), max_size=60))
+def test_features_come_by_row_and_hash_whatever_their_order(pairs: list[tuple[int, int]]) -> None:
+    rows, hashes = np.array([row for row, _ in pairs], dtype=np.intp), np.array([h for _, h in pairs], dtype=np.uint64)
+    found = zip(*(column.tolist() for column in distinct(rows, hashes)), strict=True)
+    assert list(found) == [(*pair, count) for pair, count in sorted(Counter(pairs).items())]
+
+
+def test_words_beyond_those_that_are_remembered_have_the_same_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [" ".join(f"word{number % 37}" for number in range(start, start + 30)) for start in range(40)]
+    remembered = HashEmbedder().embed(texts)
+    monkeypatch.setattr(hashing, "_REMEMBERED_WORDS", 3)
+    assert np.array_equal(HashEmbedder().embed(texts), remembered)
+
+
 def test_repeats_are_damped() -> None:
     rare, often = HashEmbedder().embed(["go stop", "go " * 100 + "stop"])
     assert 0 < rare @ often < 1
@@ -59,4 +77,4 @@ def test_word_order_matters() -> None:
 
 
 def test_the_tokens_of_this_model_are_words() -> None:
-    assert HashEmbedder().count(["two words", "", "a-b c!"]) == [2, 0, 3]
+    assert HashEmbedder().embed_and_count(["two words", "", "a-b c!"])[1] == [2, 0, 3]

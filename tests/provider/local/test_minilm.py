@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from flows.core.errors import IntegrityError, ParamsError
-from flows.provider.local.minilm import BATCH_TEXTS, LENGTH_STEP, MODEL, SIMILAR_LENGTH, MiniLm, _batches, cached_graph
+from flows.provider.local.minilm import (
+    BATCH_TEXTS,
+    LENGTH_STEP,
+    MAX_TOKENS,
+    MODEL,
+    SIMILAR_LENGTH,
+    MiniLm,
+    _batches,
+    as_read,
+    cached_graph,
+    load_tokenizer,
+)
 from flows.provider.local.onnx_graph import read_safetensors
 
 TEXTS = [
@@ -61,6 +72,15 @@ def test_no_text_gives_no_rows(minilm: MiniLm) -> None:
 def test_text_beyond_256_tokens_is_not_read(minilm: MiniLm) -> None:
     short, long = minilm.embed(["a " * 254, "a " * 254 + "glacier " * 50])
     assert float(short @ long) > 0.9999
+
+
+@pytest.mark.slow
+def test_tokens_are_counted_to_the_end_and_read_up_to_the_limit(minilm: MiniLm) -> None:
+    texts = ["", "glacier", "a " * 253, "a " * 254, "a " * 255, "a " * 400, "ein Gletscher, äöü " * 60]
+    whole, cut = load_tokenizer(max_tokens=None), load_tokenizer(max_tokens=MAX_TOKENS)
+    assert [as_read(item.ids) for item in whole.encode_batch(texts)] == [item.ids for item in cut.encode_batch(texts)]
+    counts = [len(item.ids) for item in whole.encode_batch(texts, add_special_tokens=False)]
+    assert minilm.embed_and_count(texts)[1] == counts
 
 
 @pytest.mark.slow
