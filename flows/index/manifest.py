@@ -148,7 +148,8 @@ def resolve(project: Project, version: int | str | None) -> IndexManifest:
             return manifest
     known = [f"{manifest.tag} (version {manifest.version})" for manifest in kept]
     hint = did_you_mean(str(version), [manifest.tag for manifest in kept])
-    raise InputError(f"the index has no version {version!r}.{hint} There are: {', '.join(known) or 'none'}. {REMEDY}.")
+    remedy = f"There are: {', '.join(known)}." if known else f"There are none. {REMEDY}."
+    raise InputError(f"the index has no version {version!r}.{hint} {remedy}")
 
 
 def version_as_of(project: Project, moment: datetime) -> IndexManifest:
