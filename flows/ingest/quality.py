@@ -6,8 +6,10 @@ says: bounds of the params over the batch, hard ones, whose breach stops publica
 warn. A result counts only when there were rows and expectations: an empty batch is not a success.
 """
 
+import gc
 import logging
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flows.core.contracts import CHUNKS, DOCUMENTS
@@ -33,10 +35,7 @@ def judge(documents: "pd.DataFrame", chunks: "pd.DataFrame", params: IngestParam
     Raises:
         ContractError: A hard expectation fails, or nothing was evaluated.
     """
-    import great_expectations as gx
-
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context: Any = gx.get_context(mode="ephemeral")
+    context: Any = _great_expectations().get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     suites = [
         _suite(context, documents, DOCUMENTS, _document_bounds(params)),
@@ -58,10 +57,22 @@ def judge(documents: "pd.DataFrame", chunks: "pd.DataFrame", params: IngestParam
     return {"suites": suites, "warnings": warnings}
 
 
-def _expect(kind: str, **options: Any) -> Any:
+@cache
+def _great_expectations() -> Any:
+    """Load the library, once, and let the garbage collector look no more at what is loaded by then.
+
+    Half a million objects stay for as long as the process; each look at all of them takes a fifth of a second.
+    """
+    import great_expectations
     import great_expectations.expectations
 
-    return getattr(great_expectations.expectations, kind)(**options)
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    gc.freeze()
+    return great_expectations
+
+
+def _expect(kind: str, **options: Any) -> Any:
+    return getattr(_great_expectations().expectations, kind)(**options)
 
 
 def _rules(contract: "pa.DataFrameSchema") -> Iterator[dict[str, Any]]:
@@ -129,13 +140,13 @@ def _chunk_bounds(params: IngestParams) -> list[Any]:
 
 
 def _suite(context: Any, frame: "pd.DataFrame", contract: "pa.DataFrameSchema", bounds: list[Any]) -> dict[str, Any]:
-    import great_expectations as gx
-
     name = str(contract.name)
     seen = frame[list(dict.fromkeys(item.column for item in bounds))]  # it hashes every value that it is given
     asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": seen})
-    result = batch.validate(gx.ExpectationSuite(name=name, expectations=bounds), result_format="BASIC")
+    result = batch.validate(
+        _great_expectations().ExpectationSuite(name=name, expectations=bounds), result_format="BASIC"
+    )
     items = [*map(_plain, result.results), *(_rules(contract) if len(frame) else ())]
     return {"name": name, "rows": len(frame), "expectations": sorted(items, key=_place)}
 
