@@ -76,12 +76,9 @@ class Cues(frozenset[str]):
     def _possible(self, word: str) -> tuple[str, ...]:
         """Return the cues that may stand in a text with this word."""
         spaced = f" {word} "
-        return tuple(
-            cue
-            for at in range(len(spaced) - 1)
-            for part, cue in self._by_key.get(spaced[at : at + _KEY_CHARS], ())
-            if spaced.startswith(part, at)
-        )
+        keys = [spaced[at : at + _KEY_CHARS] for at in range(len(spaced) - 1)]
+        starts = [at for at, key in enumerate(keys) if key in self._by_key]
+        return tuple(cue for at in starts for part, cue in self._by_key[keys[at]] if spaced.startswith(part, at))
 
 
 def _lowered(text: str) -> str:

@@ -39,6 +39,10 @@ _STOP_WORDS = {
 _COUNT_BITS = 16  # of each count in the sum of all; a sample has fewer words than that can count
 _COUNT_MAX = (1 << _COUNT_BITS) - 1
 _STOPS = {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
+_WEIGHTS = {  # what a stop word adds to that sum: one word, and one for each language it belongs to
+    word: 1 + sum((word in stops) << _COUNT_BITS * place for place, stops in enumerate(_STOPS.values(), start=1))
+    for word in set[str]().union(*_STOPS.values())
+}
 
 
 def detect_language(text: str) -> str:
@@ -48,12 +52,13 @@ def detect_language(text: str) -> str:
 
 
 def _by_script(sample: str) -> str | None:
-    foreign = "" if sample.isascii() else "".join(_FOREIGN.findall(sample))
-    letters = sum(map(str.isalpha, foreign))
+    if sample.isascii():
+        return None
+    foreign = "".join(_FOREIGN.findall(sample))
+    latin = sample.encode("ascii", errors="ignore")
+    letters = sum(map(str.isalpha, foreign)) + len(latin) - len(latin.translate(None, ascii_letters.encode()))
     if not letters:
         return None
-    latin = sample.encode("ascii", errors="ignore")
-    letters += len(latin) - len(latin.translate(None, ascii_letters.encode()))
     shares = {name: len(re.findall(f"[{chars}]", foreign)) / letters for name, chars in _SCRIPTS}
     if shares["ja"] > _KANA_SHARE_MIN and shares["ja"] + shares["zh"] >= _SCRIPT_SHARE_MIN:
         return "ja"
@@ -63,7 +68,7 @@ def _by_script(sample: str) -> str | None:
 
 def _by_stop_words(sample: str) -> str:
     counts = sum(map(_COUNTS.__getitem__, sample.split()))
-    total, *stops = (counts >> place * _COUNT_BITS & _COUNT_MAX for place in range(1 + len(_STOPS)))
+    total, *stops = (counts >> _COUNT_BITS * place & _COUNT_MAX for place in range(1 + len(_STOPS)))
     (best, language), (second, _) = sorted(zip(stops, _STOPS, strict=True), reverse=True)[:2]
     if total < _WORDS_MIN or best < _STOP_SHARE_MIN * total or best < _LEAD_MIN * second:
         return UNKNOWN
@@ -72,9 +77,7 @@ def _by_stop_words(sample: str) -> str:
 
 def _counts(run: str) -> int:
     """Return in one number how many words a run of characters holds, and how many stop words of each language."""
-    words = _LETTER_WORD.findall(run.casefold())
-    stops = (sum(word in known for word in words) for known in _STOPS.values())
-    return sum(count << place * _COUNT_BITS for place, count in enumerate((len(words), *stops)))
+    return sum(_WEIGHTS.get(word, 1) for word in _LETTER_WORD.findall(run.casefold()))
 
 
 _COUNTS = Memo(_counts)

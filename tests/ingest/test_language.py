@@ -1,8 +1,16 @@
 """The language of prose is named; what is no prose is `und`."""
 
-import pytest
+import re
+from collections import Counter
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flows.ingest import language as method
 from flows.ingest.language import detect_language
+
+SMALL = [word for words in method._STOP_WORDS.values() for word in words.split()]
 
 
 @pytest.mark.parametrize(
@@ -29,3 +37,32 @@ def test_languages_are_recognised(language, text):
 @pytest.mark.parametrize("text", ["", "12 34 56", "alpha beta gamma delta epsilon", "x = f(y)"])
 def test_what_is_no_prose_is_undetermined(text):
     assert detect_language(text) == "und"
+
+
+def by_reading_every_word(text):
+    words = Counter(re.findall(r"[^\W\d_]+", text.casefold()))
+    hits = [(sum(words[word] for word in known), language) for language, known in method._STOPS.items()]
+    (best, language), (second, _) = sorted(hits, reverse=True)[:2]
+    clear = best >= method._STOP_SHARE_MIN * words.total() and best >= method._LEAD_MIN * second
+    return language if words.total() >= method._WORDS_MIN and clear else method.UNKNOWN
+
+
+@given(
+    st.lists(st.sampled_from(SMALL) | st.sampled_from(["don't", "(The", "und,", "x1y", "\u00df"]) | st.text(max_size=4))
+)
+def test_words_judged_one_by_one_count_as_in_the_whole_text(words):
+    text = " ".join(words)
+    assert method._by_stop_words(text) == by_reading_every_word(text)
+
+
+@given(st.text(st.sampled_from("aZ1 .\u00e9\u0663\u0627\u3042\u4e2d\u0431\U00020000\u2019"), max_size=30))
+@example("\u0663\u0664 ab")
+def test_scripts_have_their_share_of_all_letters(text):
+    letters = sum(map(str.isalpha, text))
+    shares = {name: len(re.findall(f"[{chars}]", text)) / letters for name, chars in method._SCRIPTS if letters}
+    most = max(shares, key=shares.__getitem__, default="")
+    japanese = (
+        letters and shares["ja"] > method._KANA_SHARE_MIN and shares["ja"] + shares["zh"] >= method._SCRIPT_SHARE_MIN
+    )
+    expected = "ja" if japanese else most if letters and shares[most] >= method._SCRIPT_SHARE_MIN else None
+    assert method._by_script(text) == expected
