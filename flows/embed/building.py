@@ -7,6 +7,7 @@ embedded. Nothing that a reader can see changes before the last step.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from flows.core.project import Project
 from flows.core.runs import Job, RunRecord
 from flows.core.settings import load_settings
 from flows.core.tables import read_table
-from flows.embed import cluster
+from flows.embed import cluster, switching
 from flows.embed.changes import Changes, Places, diff
 from flows.embed.params import EmbedParams
 from flows.embed.pins import pinned_tags
@@ -77,9 +78,12 @@ def wanted_rows(project: Project) -> "pd.DataFrame":
 def _writer(
     project: Project, params: EmbedParams, rows: "pd.DataFrame", provider: Provider, *, rebuild: bool, clock: Clock
 ) -> Iterator[Writer]:
+    asked = clock()
     fingerprint = asdict(provider.fingerprint())
+    probed_s = (clock() - asked).total_seconds()
     if params.on_model_change == "refuse":
-        require_same_model(project, fingerprint, rows=len(rows), texts=rows["vector_key"].nunique())
+        plan = partial(switching.plan, project, provider, rows, probed_s=probed_s, clock=clock)
+        require_same_model(project, fingerprint, plan=plan)
     with open_writer(project, fingerprint, rebuild=rebuild, clock=clock) as writer:
         yield writer
 

@@ -4,7 +4,7 @@ Two models can have the same number of dimensions and be strangers to each other
 work and return nonsense. So the fingerprint decides, not the shape, and a change needs a yes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flows.core.errors import ParamsError
@@ -26,14 +26,13 @@ def changed_fields(project: Project, fingerprint: Mapping[str, Any]) -> list[str
     return [f"{name}: {old!r} -> {new!r}" for name, old, new in pairs if old != new]
 
 
-def require_same_model(project: Project, fingerprint: Mapping[str, Any], *, rows: int, texts: int) -> None:
+def require_same_model(project: Project, fingerprint: Mapping[str, Any], *, plan: Callable[[], str]) -> None:
     """Refuse to go on when the embedding model differs from that of the live index.
 
     Args:
         project: The project.
         fingerprint: Identity of the vectors that would be written.
-        rows: Rows of the new index.
-        texts: Distinct texts that would have to be embedded.
+        plan: Says what re-embedding would take; asked only where the models differ.
 
     Raises:
         ParamsError: Says what changed and what re-embedding would take.
@@ -42,6 +41,6 @@ def require_same_model(project: Project, fingerprint: Mapping[str, Any], *, rows
     if changed:
         raise ParamsError(
             f"the embedding model differs from that of the live index: {'; '.join(changed)}. "
-            f"Re-embedding takes {texts:,} text(s) for {rows:,} row(s), into a new table beside the live one. "
+            f"Re-embedding takes {plan()}; it goes into a new table beside the live one. "
             "Set embed.on_model_change: re_embed in params.yaml to do it, or go back to the old model."
         )

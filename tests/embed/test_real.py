@@ -74,7 +74,8 @@ def test_another_model_is_refused_with_a_plan_and_re_embedded_when_asked(tmp_pat
     embed(project, documents, now)
     live = published(project)
     prepare(tmp_path, model="all-MiniLM-L6-v2")
-    with pytest.raises(ParamsError, match=r"'local-hash-384' -> 'all-MiniLM-L6-v2'.*2 text\(s\) for 2 row\(s\)"):
+    plan = r"2 text\(s\) for 2 row\(s\), 0 .*: 1 request\(s\), about \$0\.0000, about \d+ s;"
+    with pytest.raises(ParamsError, match=r"'local-hash-384' -> 'all-MiniLM-L6-v2'.*" + plan):
         embed(project, documents, now)
     assert published(project) == live
     prepare(tmp_path, model="all-MiniLM-L6-v2", on_model_change="re_embed")

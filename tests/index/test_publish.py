@@ -90,9 +90,9 @@ def test_a_model_of_the_same_dimension_is_refused_with_a_plan(project, some, now
     publish(project, some, now)
     other = FINGERPRINT | {"model": "stranger"}
     with pytest.raises(ParamsError, match=r"'seeded' -> 'stranger'.*4 text\(s\) for 5 row\(s\)") as refused:
-        require_same_model(project, other, rows=5, texts=4)
+        require_same_model(project, other, plan=lambda: "4 text(s) for 5 row(s)")
     assert "embed.on_model_change" in str(refused.value)
-    require_same_model(project, FINGERPRINT, rows=5, texts=4)
+    require_same_model(project, FINGERPRINT, plan=lambda: pytest.fail("asked for a plan though nothing changed"))
 
 
 def test_two_models_never_share_a_table_and_the_switch_is_one_pointer(project, some, now):
