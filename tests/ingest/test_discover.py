@@ -123,7 +123,7 @@ def test_file_urls_work_and_hosts_need_permission(project):
     assert uri == "shared/a.md"
     with pytest.raises(ParamsError, match=r"host 'docs\.example' .*url_hosts_allowed"):
         found(project, sources=[{"uri": "https://docs.example/a.md"}])
-    with pytest.raises(ParamsError, match="no driver for 'nonsense'"):
+    with pytest.raises(ParamsError, match="'nonsense://x' is of no kind that can be read"):
         found(project, sources=[{"uri": "nonsense://x"}])
 
 
