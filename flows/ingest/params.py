@@ -9,7 +9,17 @@ from flows.core.params import Section
 from flows.ingest.pii import PiiKind
 
 Policy = Literal["allow", "redact", "tokenize", "quarantine"]
-
+PII: dict[PiiKind, Policy] = {
+    "card": "redact",
+    "iban": "redact",
+    "us_ssn": "redact",
+    "uk_nino": "redact",
+    "es_dni": "redact",
+    "de_tax_id": "redact",
+    "fr_nir": "redact",
+    "it_tax_code": "redact",
+    "nl_bsn": "redact",
+}
 EXCLUDED = ("README.md", "*~", "*.swp", "*.tmp", "*.part", "*.crdownload", "*~$*", "*Thumbs.db", "*desktop.ini")
 
 
@@ -110,24 +120,20 @@ class IngestParams(Section):
         "flag", description="Documents that give orders to a model, or that repeat keywords."
     )
     pii: dict[PiiKind, Policy] = Field(
-        {
-            "card": "redact",
-            "iban": "redact",
-            "us_ssn": "redact",
-            "uk_nino": "redact",
-            "es_dni": "redact",
-            "de_tax_id": "redact",
-            "fr_nir": "redact",
-            "it_tax_code": "redact",
-            "nl_bsn": "redact",
-        },
-        description="Per kind `allow`, `redact`, `tokenize` or `quarantine`; kinds not named are allowed and counted.",
+        PII,
+        description="`allow`, `redact`, `tokenize` or `quarantine` by kind; one not named keeps its default: "
+        "`redact` for these nine, else `allow`.",
     )
 
     chunk_tokens_max: int = Field(200, ge=16, le=8192, description="Most tokens of the embedding model in a chunk.")
     chunk_overlap_tokens: int = Field(0, ge=0, le=1024, description="Tokens repeated from the chunk before.")
 
     quality: Quality = Field(Quality(), description="Bounds of the quality suite.")
+
+    @field_validator("pii")
+    @classmethod
+    def _others_keep_their_default(cls, value: dict[PiiKind, Policy]) -> dict[PiiKind, Policy]:
+        return PII | value
 
     @model_validator(mode="after")
     def _overlap_leaves_room(self) -> Self:

@@ -16,6 +16,11 @@ def test_every_kind_of_personal_data_can_have_a_policy():
     assert set(IngestParams().pii) < set(KINDS)
 
 
+def test_a_kind_that_is_not_named_keeps_its_default():
+    policy = IngestParams(pii={"email": "tokenize", "iban": "allow"}).pii
+    assert policy == IngestParams().pii | {"email": "tokenize", "iban": "allow"}
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
