@@ -84,7 +84,7 @@ def timed(work: Callable[[], object]) -> Seconds:
 def write_documents(folder: Path, count: int, seed: int = 0) -> list[Path]:
     """Write seeded Markdown documents of four sections, 280 English words each; no two are alike."""
     generator = np.random.default_rng(seed)
-    known = sorted(word for word in load_tokenizer(max_tokens=None).get_vocab() if word.isalpha() and word.isascii())
+    known = sorted(word for word in load_tokenizer().get_vocab() if word.isalpha() and word.isascii())
     vocabulary = generator.choice(known, size=WORDS, replace=False).tolist()
     paths = []
     for number in range(count):

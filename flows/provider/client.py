@@ -160,10 +160,8 @@ class Provider:
             BudgetError: It does not fit into a limit of the day or month.
         """
         session, ledger, loan_id = self._session, self._session.caller.ledger, uuid4().hex
-        limit = ledger.limits.run_usd
+        limit = 0.0 if is_local(self.embedding_model) else ledger.limits.run_usd
         loan = Loan(None if limit is None else max(0.0, limit - ledger.committed_usd()))
-        if is_local(self.embedding_model):
-            loan = Loan(0.0)
         ledger.reserve(loan_id, loan.usd or 0.0, provider="cluster", model=self.embedding_model, now=session.clock())
         try:
             yield loan

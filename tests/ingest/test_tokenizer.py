@@ -10,7 +10,7 @@ WORDS = st.sampled_from(["the", "Gate", "re-embedding", "don't", "naïve", "[SEP
 TEXTS = st.lists(WORDS | st.text(max_size=6), max_size=12).flatmap(
     lambda parts: st.sampled_from([" ", "\n", "  \n"]).map(lambda gap: gap.join(parts))
 )
-TOKENIZER = load_tokenizer(max_tokens=None)
+TOKENIZER = load_tokenizer()
 
 
 @given(TEXTS)

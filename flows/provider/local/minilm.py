@@ -139,7 +139,7 @@ class MiniLm:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return load_tokenizer(max_tokens=None)
+        return load_tokenizer()
 
     @property
     def _loaded(self) -> Runtime:
@@ -153,16 +153,13 @@ class MiniLm:
         return OpenVino(model, self._threads) if backend == "openvino" else OnnxRuntime(model, self._threads)
 
 
-def load_tokenizer(*, max_tokens: int | None) -> Any:
-    """Return the model's word-piece tokenizer; `None` reads texts to their end."""
+def load_tokenizer() -> Any:
+    """Return the model's word-piece tokenizer; it reads texts to their end."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(_package_file("tokenizer.json")))
     tokenizer.no_padding()
-    if max_tokens is None:
-        tokenizer.no_truncation()
-    else:
-        tokenizer.enable_truncation(max_tokens)
+    tokenizer.no_truncation()
     return tokenizer
 
 

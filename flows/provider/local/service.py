@@ -30,7 +30,7 @@ class Tokenizer:
 
     @cached_property
     def _pieces(self) -> Any:
-        return load_tokenizer(max_tokens=None)
+        return load_tokenizer()
 
     def count(self, text: str) -> int:
         """Return the number of word pieces, without the special tokens."""
