@@ -52,6 +52,17 @@ def change(project: Project) -> None:
     project.data("sources", "policies", "redaction-example.md").unlink()
 
 
+def begun(root: Path, *, update: bool) -> tuple[Project, object]:
+    """A project whose next run publishes first, or updates; and the rows that are live before it, None = no index."""
+    project = lay_out(root)
+    if not update:
+        return project, None
+    both(project.root)
+    live = rows(project)
+    change(project)
+    return project, live
+
+
 def both(root: str | Path) -> list[str]:
     """Run ingest and embed at a fixed time; return their summaries."""
     return [stage.run(str(root), clock=lambda: NOW).summary for stage in (ingest, embed)]

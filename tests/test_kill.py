@@ -18,7 +18,7 @@ import pytest
 
 from flows.core.project import Project
 from tests.conftest import ROOT
-from tests.faultruns import both, change, command, contents, lay_out, rows
+from tests.faultruns import begun, both, command, contents, rows
 
 pytestmark = pytest.mark.slow
 
@@ -62,12 +62,7 @@ def killed_at(template, point, call, number):
 
 @pytest.mark.parametrize("update", [False, True], ids=["first publication", "update of a live index"])
 def test_a_run_killed_between_two_commits_is_finished_by_the_next(strace, tmp_path, update):
-    project = lay_out(tmp_path / "template")
-    live = None
-    if update:
-        both(project.root)
-        live = rows(project)
-        change(project)
+    project, live = begun(tmp_path / "template", update=update)
     undisturbed = Path(shutil.copytree(project.root, tmp_path / "undisturbed"))
     every = commits(undisturbed, tmp_path / "trace")
     expected = contents(Project.open(undisturbed))

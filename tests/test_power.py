@@ -10,7 +10,7 @@ import pytest
 
 from flows.core.project import Project
 from flows.index.manifest import pointer
-from tests.faultruns import both, change, contents, lay_out, rows
+from tests.faultruns import begun, both, contents, rows
 from tests.powercut import Disk
 
 pytestmark = pytest.mark.slow
@@ -48,12 +48,7 @@ def some(left):
 
 @pytest.mark.parametrize("update", [False, True], ids=["first publication", "update of a live index"])
 def test_a_power_cut_leaves_the_old_index_or_the_new_one_and_is_made_good_by_the_next_run(tmp_path, update):
-    project = lay_out(tmp_path / "project")
-    live = None
-    if update:
-        both(project.root)
-        live = rows(project)
-        change(project)
+    project, live = begun(tmp_path / "project", update=update)
     left = left_by_cuts(project, tmp_path / "cuts", lambda: both(project.root))
     expected = contents(project)
     for copy in left[-len(CHANCES) :]:

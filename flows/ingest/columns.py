@@ -34,11 +34,12 @@ def tables(items: Sequence[Placed], last: Carried, threshold: float) -> tuple[ar
     new = [item for item in items if item.draft]
     rows = np.array([item.row for item in items], dtype=np.int64)
     rows[rows < 0] = len(last.documents) + np.arange(len(new))
-    documents = arrow.concat_tables([last.documents, _documents(new)]).take(rows).combine_chunks()
+    made = _documents(new)
+    documents = arrow.concat_tables([last.documents, made]).take(rows).combine_chunks()
     documents = _marked(documents, near_duplicates([item.sketch for item in items], threshold))
     n_chunks = np.concatenate([last.n_chunks, [len(item.draft.spans) for item in new if item.draft]]).astype(np.int64)
     within = _spread(np.cumsum(n_chunks)[rows] - n_chunks[rows], n_chunks[rows])
-    own = arrow.concat_tables([last.chunks, _chunks(new)]).take(within).combine_chunks()
+    own = arrow.concat_tables([last.chunks, _chunks(new, made)]).take(within).combine_chunks()
     inherited = documents.select(INHERITED).take(np.repeat(np.arange(len(items)), n_chunks[rows]))
     for field in own.schema:
         inherited = inherited.append_column(field, own[field.name])
@@ -69,9 +70,11 @@ def _documents(items: Sequence[Placed]) -> arrow.Table:
     return arrow.table(columns, schema=DOCUMENTS)
 
 
-def _chunks(items: Sequence[Placed]) -> arrow.Table:
-    """Return the chunks of drafts, with the columns that they have not from their documents."""
-    spans = [(item, document_id(item.uri), span) for item in items if item.draft for span in item.draft.spans]
+def _chunks(items: Sequence[Placed], documents: arrow.Table) -> arrow.Table:
+    """Return the chunks of drafts, whose documents are made, with the columns that they have not from those."""
+    ids: list[Any] = documents["document_id"].to_pylist()
+    pairs = zip(items, ids, strict=True)
+    spans = [(item, own, span) for item, own in pairs if item.draft for span in item.draft.spans]
     columns: dict[str, list[Any]] = {
         "chunk_id": [chunk_id(own, item.version, span.start, span.end, CHUNKER) for item, own, span in spans],
         "heading": [span.heading for _, _, span in spans],

@@ -2,7 +2,7 @@
 
 A pattern is tried only on a text that holds one of its cues: short lower-case strings, one of which stands
 in all that the pattern matches. To search a text for each of some hundred cues would be to read it a hundred
-times; instead each word is asked once for the cues it holds, and the answer is remembered (words.py). A cue
+times; instead each word is asked once for the cues it holds, and the answer is remembered (core/memo.py). A cue
 of several words is looked for by its longest, then in the text.
 """
 
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
-from flows.ingest.words import Memo
+from flows.core.memo import Memo
 
 _KEY_CHARS = 2  # with how many characters a cue is found; all cues have more or as many
 

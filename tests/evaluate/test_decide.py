@@ -233,11 +233,16 @@ def test_the_verdict_has_the_gates_fields_and_is_json():
     assert written["n_questions"] == 200
 
 
-def test_an_undecided_verdict_says_what_would_decide_it_and_at_what_price():
+def undecided():
+    """Scores of 60 questions, a few better and a few worse than the baseline's."""
     before = np.tile([1.0, 1.0, 1.0, 0.0], 15)
     after = before.copy()
     after[[0, 1, 2, 4, 5, 6]], after[[3, 7, 11, 15, 19]] = 0.0, 1.0
-    scores, baseline = table(after), table(before, release=PRODUCTION)
+    return table(after), table(before, release=PRODUCTION)
+
+
+def test_an_undecided_verdict_says_what_would_decide_it_and_at_what_price():
+    scores, baseline = undecided()
     found = verdict(scores, baseline)
     evidence = evidence_for(found, scores, baseline, params(), cost_per_answer=0.01)
     written = verdict_json(RELEASE, PRODUCTION, found, params(), cost_usd=0.6, overdue={}, notes=[], evidence=evidence)
@@ -249,10 +254,7 @@ def test_an_undecided_verdict_says_what_would_decide_it_and_at_what_price():
 
 
 def test_what_is_offered_after_the_last_look_rests_on_the_level_that_was_used():
-    before = np.tile([1.0, 1.0, 1.0, 0.0], 15)
-    after = before.copy()
-    after[[0, 1, 2, 4, 5, 6]], after[[3, 7, 11, 15, 19]] = 0.0, 1.0
-    scores, baseline = table(after), table(before, release=PRODUCTION)
+    scores, baseline = undecided()
     found = verdict(scores, baseline)
     looks = {"ahead": [], "alpha_total": 0.05, "alpha_ahead": 0.065}
     offered = evidence_for(found, scores, baseline, params(), cost_per_answer=0.01, looks=looks)

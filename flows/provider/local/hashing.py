@@ -12,11 +12,13 @@ A word's hash is BLAKE2b and remembered; a pair's or triple's is mixed from thos
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
+from flows.core.memo import Memo
 from flows.provider.local.embedder import Fingerprint, Vectors
 
 MODEL = "local-hash-384"
@@ -26,7 +28,6 @@ EMPTY = "\x00"  # stands for a text without words, so that it too has a vector o
 
 _WORD = re.compile(r"\w+")
 _BLOCK_TEXTS = 256  # bounds memory, and a row's number in a block to one byte
-_REMEMBERED_WORDS = 100_000
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 Hashes = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.intp]
@@ -41,7 +42,7 @@ class HashEmbedder:
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self._hashes = _WordHashes(seed)
+        self._hashes = Memo(partial(_word_hash, seed.to_bytes(4, "little")))
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -76,18 +77,9 @@ class HashEmbedder:
         return vectors.astype(np.float32), counts
 
 
-class _WordHashes(dict[str, int]):
-    """The hashes of words seen before; forgets all when there are too many."""
-
-    def __init__(self, seed: int) -> None:
-        self._key = seed.to_bytes(4, "little")
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _REMEMBERED_WORDS:
-            self.clear()
-        digest = hashlib.blake2b(word.encode(errors="surrogatepass"), digest_size=8, key=self._key)
-        self[word] = found = int.from_bytes(digest.digest(), "little")
-        return found
+def _word_hash(key: bytes, word: str) -> int:
+    digest = hashlib.blake2b(word.encode(errors="surrogatepass"), digest_size=8, key=key)
+    return int.from_bytes(digest.digest(), "little")
 
 
 def _grams(rows: Rows, words: Hashes, size: int) -> tuple[Rows, Hashes]:

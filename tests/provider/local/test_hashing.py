@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.provider.local import hashing
+from flows.core import memo
 from flows.provider.local.hashing import DIMS, HashEmbedder, distinct
 
 SHORT_TEXTS = st.lists(st.text(max_size=40), max_size=8)
@@ -62,7 +62,7 @@ def test_features_come_by_row_and_hash_whatever_their_order(pairs: list[tuple[in
 def test_words_beyond_those_that_are_remembered_have_the_same_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [" ".join(f"word{number % 37}" for number in range(start, start + 30)) for start in range(40)]
     remembered = HashEmbedder().embed(texts)
-    monkeypatch.setattr(hashing, "_REMEMBERED_WORDS", 3)
+    monkeypatch.setattr(memo, "_WORDS_MAX", 3)
     assert np.array_equal(HashEmbedder().embed(texts), remembered)
 
 

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from flows.ingest import words
-from flows.ingest.words import Memo
+from flows.core import memo as memos
+from flows.core.memo import Memo
 
 
 def test_a_word_is_judged_once() -> None:
@@ -20,7 +20,7 @@ def test_long_words_are_answered_and_not_remembered() -> None:
 
 
 def test_a_full_memo_begins_anew(monkeypatch) -> None:
-    monkeypatch.setattr(words, "_WORDS_MAX", 10)
+    monkeypatch.setattr(memos, "_WORDS_MAX", 10)
     memo = Memo(len)
     assert [memo[str(number)] for number in range(1000)] == [len(str(number)) for number in range(1000)]
     assert len(memo) <= 10
